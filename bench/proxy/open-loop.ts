@@ -1,0 +1,136 @@
+// Open-loop load generator, a program of its own: a fixed rate of GETs out, latencies in, as JSON on stdout.
+// Arguments: port, requests/s, seconds, connections, path.
+//
+// Each request has a time at which it is due, set before the run. Its latency counts from then, also when no connection is
+// free or this process is late: what a caller who does not slow down would see (no coordinated omission).
+
+import { connect, type Socket } from 'node:net';
+import { hostName } from './request.js';
+
+export interface OpenLoopResult {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  readonly completed: number;
+  /** Due but never answered, or answered other than 200. */
+  readonly errors: number;
+  /** 99th percentile of how late this program itself was in looking at its schedule, in ms. */
+  readonly ownDelayP99Ms: number;
+}
+
+/** Not counted: connections, caches and compilers warm up. */
+const WARM_UP_MS = 500;
+const STRAGGLERS_MS = 2_000;
+
+const [port = 0, rate = 0, seconds = 0, connections = 0] = process.argv.slice(2, 6).map(Number);
+const request = `GET ${process.argv[6]} HTTP/1.1\r\nHost: ${hostName(0)}\r\n\r\n`;
+const total = Math.round((rate * (WARM_UP_MS + seconds * 1000)) / 1000);
+const warmUp = Math.round((rate * WARM_UP_MS) / 1000);
+
+const latencies: number[] = [];
+const ownDelays: number[] = [];
+/** Numbers of the requests that are due and have no connection yet. */
+const waiting: number[] = [];
+const idle: Connection[] = [];
+let nextRequest = 0;
+let answered = 0;
+let errors = 0;
+let start = 0;
+
+class Connection {
+  readonly #socket: Socket;
+  #request = 0;
+  #pending = '';
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => this.#read(text));
+    // A request lost with its connection is counted as never answered.
+    socket.on('error', () => {});
+  }
+
+  send(number: number): void {
+    this.#request = number;
+    this.#socket.write(request, 'latin1');
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #read(text: string): void {
+    const all = this.#pending === '' ? text : this.#pending + text;
+    const headEnd = all.indexOf('\r\n\r\n');
+    const length = headEnd < 0 ? Number.NaN : Number(/\r\ncontent-length: *(\d+)/i.exec(all)?.[1]);
+    if (!(all.length >= headEnd + 4 + length)) {
+      this.#pending = all;
+      return;
+    }
+    this.#pending = '';
+    complete(this.#request, all.startsWith('200', 9));
+    const next = waiting.shift();
+    if (next === undefined) idle.push(this);
+    else this.send(next);
+  }
+}
+
+function dueAt(number: number): number {
+  return start + (number * 1000) / rate;
+}
+
+function complete(number: number, good: boolean): void {
+  answered += 1;
+  if (number < warmUp) return;
+  if (!good) errors += 1;
+  latencies.push(performance.now() - dueAt(number));
+}
+
+/** Never sleeps: timers are a millisecond coarse, which is more than what is measured. The upstream on the same core comes
+ *  first whenever it has work, since the scheduler favours who sleeps. */
+function tick(): void {
+  const now = performance.now();
+  while (nextRequest < total && dueAt(nextRequest) <= now) {
+    if (nextRequest >= warmUp) ownDelays.push(now - dueAt(nextRequest));
+    const connection = idle.pop();
+    if (connection) connection.send(nextRequest);
+    else waiting.push(nextRequest);
+    nextRequest += 1;
+  }
+  if (answered < total && now < dueAt(total) + STRAGGLERS_MS) setImmediate(tick);
+  else report();
+}
+
+function report(): void {
+  latencies.sort((a, b) => a - b);
+  ownDelays.sort((a, b) => a - b);
+  const result: OpenLoopResult = {
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+    maxMs: quantile(latencies, 1),
+    completed: latencies.length,
+    errors: errors + total - answered,
+    ownDelayP99Ms: quantile(ownDelays, 0.99),
+  };
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+  for (const connection of opened) connection.destroy();
+}
+
+function quantile(sorted: readonly number[], q: number): number {
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? 0;
+}
+
+function open(): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+    socket.once('error', reject);
+    socket.once('connect', () => resolve(new Connection(socket)));
+  });
+}
+
+const attempts = await Promise.allSettled(Array.from({ length: connections }, open));
+// Those that fail are missed as capacity; with none at all every request ends up unanswered.
+const opened = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
+idle.push(...opened);
+start = performance.now();
+tick();

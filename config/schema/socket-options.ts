@@ -1,0 +1,22 @@
+// socketOptions: what is asked of the operating system for each socket of a listener or a client.
+
+import { z } from 'zod';
+import { count, flag } from './scalars.js';
+
+export function socketOptionsSchema() {
+  return z.strictObject({
+    noDelay: flag.default(true).describe('Send small segments at once (TCP_NODELAY). Default true.'),
+    reuseAddr: flag.default(true).describe('Bind although old connections linger (SO_REUSEADDR). Default true.'),
+    reusePort: flag.default(false).describe('Let several processes listen on one port (SO_REUSEPORT). Default false.'),
+    readTimeoutMs: count()
+      .exactOptional()
+      .describe('Close a connection after so many milliseconds without a byte read. Default: never.'),
+    writeTimeoutMs: count()
+      .exactOptional()
+      .describe('Close a connection on a write that takes longer, in milliseconds. Default: never.'),
+    keepAlive: flag.default(false).describe('Probe idle connections (SO_KEEPALIVE). Default false.'),
+    backlog: count(1)
+      .exactOptional()
+      .describe('Connections that may wait to be accepted. Default: the operating system decides.'),
+  });
+}

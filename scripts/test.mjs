@@ -1,0 +1,101 @@
+// Runs the compiled tests with node:test: `npm test` all of them, `npm test -- unit e2e/drain` those whose path holds one of
+// the fragments. Closes with `N passed, N failed` and fails when there was nothing to run.
+
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+const SUITES = ['unit', 'e2e', 'integration'];
+/** One test (and one file) may take this long: far more than any needs, so that a hang ends the run with a name. */
+const TEST_LIMIT_MS = 120_000;
+
+process.exitCode = await main(process.argv.slice(2));
+
+/**
+ * @param {string[]} fragments
+ * @returns {Promise<number>} the exit code
+ */
+async function main(fragments) {
+  const sources = SUITES.flatMap(listSources).filter(
+    (file) => fragments.length === 0 || fragments.some((fragment) => file.includes(fragment)),
+  );
+  if (sources.length === 0) {
+    const wanted = fragments.length === 0 ? `test/{${SUITES}}/**/*.test.ts` : fragments.join(', ');
+    console.error(`no test file matches ${wanted}`);
+    return 1;
+  }
+  // From the sources, not from dist: there the tests of deleted sources live on.
+  const compiled = sources.map((file) => join('dist', file.replace(/\.ts$/, '.js')));
+  const missing = compiled.filter((file) => !existsSync(join(ROOT, file)));
+  if (missing.length > 0) {
+    console.error(`not compiled (npm run build): ${missing.join(', ')}`);
+    return 1;
+  }
+  return runTests(compiled);
+}
+
+/**
+ * @param {string} suite a folder of test/
+ * @returns {string[]} its test sources, relative to the root, sorted
+ */
+function listSources(suite) {
+  const folder = join(ROOT, 'test', suite);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
+    .map((entry) => relative(ROOT, join(entry.parentPath ?? entry.path, entry.name)))
+    .sort();
+}
+
+/**
+ * @param {string[]} files
+ * @returns {Promise<number>}
+ */
+function runTests(files) {
+  const runner = spawn(
+    process.execPath,
+    [
+      '--enable-source-maps',
+      '--test',
+      '--test-reporter=spec',
+      `--test-timeout=${TEST_LIMIT_MS}`,
+      `--test-concurrency=${Math.max(2, availableParallelism())}`,
+      ...files,
+    ],
+    { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...colour() } },
+  );
+  process.on('SIGTERM', () => runner.kill('SIGTERM'));
+  let tail = '';
+  runner.stdout.setEncoding('utf8').on('data', (text) => {
+    process.stdout.write(text);
+    tail += text;
+  });
+  return new Promise((resolve) => {
+    runner.on('close', (code) => resolve(report(stripVTControlCharacters(tail)) ? (code ?? 1) : 1));
+  });
+}
+
+/** A pipe would turn colours off. */
+function colour() {
+  return process.stdout.isTTY && !process.env.NO_COLOR ? { FORCE_COLOR: '1' } : {};
+}
+
+/**
+ * Prints the counts line from the runner's closing lines.
+ * @param {string} output
+ * @returns {boolean} whether at least one test ran
+ */
+function report(output) {
+  /** @param {string} name */
+  const count = (name) => Number(new RegExp(`^(?:ℹ|#) ${name} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
+  const passed = count('pass');
+  const failed = count('fail') + count('cancelled');
+  const skipped = count('skipped') + count('todo');
+  console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  if (passed + failed === 0) console.error('no test was run');
+  return passed + failed > 0;
+}

@@ -1,0 +1,67 @@
+// Pages about names: bound names, watch state of each namer, addresses of each client (admin.md §2).
+
+import type { Addr } from '../base/addr.js';
+import { showAddress } from '../base/addr.js';
+import type { AdminHandler, AdminNamer, AdminSource } from './handler.js';
+import { jsonResponse } from './responses.js';
+
+export function namingHandlers(source: AdminSource): readonly AdminHandler[] {
+  return [
+    {
+      path: '/bound-names.json',
+      category: 'diagnostics',
+      methods: ['GET'],
+      description: 'Bound names known to namers that can list them.',
+      handle: () => jsonResponse(boundNames(source.namers)),
+    },
+    {
+      path: '/client_state.json',
+      category: 'diagnostics',
+      methods: ['GET'],
+      description: 'State and addresses of each client, by bound name.',
+      handle: () => jsonResponse(clientStates(source), 'application/json;charset=UTF-8'),
+    },
+    // Of two with one prefix the later has the page, as it has the names.
+    ...[...source.namers].reverse().flatMap(namerStateHandler),
+  ];
+}
+
+/** `[]` when there is none, where Linkerd answers `[""]`. */
+function boundNames(namers: readonly AdminNamer[]): readonly string[] {
+  return [...new Set(namers.flatMap((namer) => namer.boundNames?.() ?? []).map((id) => id.show()))];
+}
+
+function clientStates(source: AdminSource): object {
+  const clients = source.routers.flatMap((router) => router.clients());
+  return Object.fromEntries(clients.map(({ id, addr }) => [id.show(), clientState(addr)]));
+}
+
+function clientState(addr: Addr): { readonly state: string; readonly addresses: readonly string[] } {
+  switch (addr.state) {
+    case 'bound':
+      return { state: 'bound', addresses: addr.addresses.map(showAddress) };
+    case 'neg':
+      return { state: 'Neg', addresses: [] };
+    case 'pending':
+      return { state: 'Pending', addresses: [] };
+    case 'failed':
+      return { state: `Failed: ${addr.error.message}`, addresses: [] };
+    default:
+      return addr satisfies never;
+  }
+}
+
+/** A page for a namer that tells its state. */
+function namerStateHandler(namer: AdminNamer): readonly AdminHandler[] {
+  if (!namer.state) return [];
+  const prefix = namer.prefix.drop(1).show();
+  return [
+    {
+      path: `/namer_state${prefix.replace(/[#%\\]/g, encodeURIComponent)}.json`,
+      category: 'diagnostics',
+      methods: ['GET'],
+      description: `What the namer ${namer.prefix.show()} watches, and how that goes.`,
+      handle: () => jsonResponse(namer.state?.()),
+    },
+  ];
+}

@@ -1,0 +1,59 @@
+// Errors of the way of a request: one table of codes, and the error that carries one.
+//
+// What a code means to a caller (status, body) is known to src/router/error-responder.ts alone; docs/errors.md lists the
+// same codes and a test holds the two equal.
+
+/** Every code, with what it says in one sentence. */
+export const ERROR_CODES = {
+  'bad-request': 'The request cannot be read in exactly one way, or breaks the syntax of HTTP/1.1.',
+  'request-line-too-long': 'The request line is longer than maxInitialLineKB.',
+  'headers-too-large': 'The request headers are larger than maxHeadersKB.',
+  'request-timeout': 'The request head did not arrive completely in time.',
+  'unsupported-version': 'The request is of an HTTP version that the listener does not speak.',
+  'expectation-failed': 'The request has an Expect header other than 100-continue.',
+  'method-refused': 'CONNECT is refused: this is not a forward proxy.',
+  unidentified: 'No identifier gave the request a name.',
+  'bad-dtab': 'A dtab in l5d-dtab or l5d-ctx-dtab cannot be parsed.',
+  'too-many-hops': 'The request has passed more proxies than maxCallDepth allows.',
+  'over-capacity': 'The listener already serves maxConcurrentRequests.',
+  'no-hosts': 'The name is bound to nothing, or to no address.',
+  'binding-failed': 'The name could not be bound: a namer failed or does not exist.',
+  'binding-timeout': 'The name was not bound within bindingTimeoutMs.',
+  'connect-failed': 'No connection to the chosen endpoint could be made.',
+  'too-many-waiters': 'The connection pool of the chosen endpoint is full, and so is its queue.',
+  'upstream-reset': 'The upstream closed or reset the connection before its response was complete.',
+  'upstream-malformed': 'The upstream answered something that is not an HTTP response.',
+  'request-timed-out': 'A timeout of the configuration ended the request.',
+  'caller-gone': 'The caller went away before the response was complete.',
+  internal: 'A defect of linkgate itself.',
+} as const satisfies Readonly<Record<string, string>>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/**
+ * Whether a failed request may be sent again:
+ * - `safe`: no byte of it reached an upstream;
+ * - `idempotent`: a reused connection closed before any response byte, which nearly always means that the upstream had
+ *   closed it for idleness and read nothing (RFC 9112 §9.3.1), so an idempotent request may be;
+ * - `no`: an upstream may have acted on it.
+ */
+export type Resend = 'safe' | 'idempotent' | 'no';
+
+export interface GatewayErrorOptions {
+  readonly cause?: unknown;
+  /** Default `no`. */
+  readonly resend?: Resend;
+}
+
+/** An error with a code. `message` says what was tried, quotes the value, and says what is wanted. */
+export class GatewayError extends Error {
+  readonly code: ErrorCode;
+  readonly resend: Resend;
+
+  constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'GatewayError';
+    this.code = code;
+    this.resend = options.resend ?? 'no';
+  }
+}

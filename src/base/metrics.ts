@@ -1,0 +1,135 @@
+// Metrics: one tree of named scopes, as Finagle's StatsReceiver has it. Writers (metrics.json, Prometheus) walk it.
+//
+// A component may itself hold slashes (`client` → `#/io.l5d.fs/web`), so scopes are components, never joined text.
+// Recording costs a few nanoseconds and never allocates: the data plane keeps the Counter and Stat objects it needs.
+
+import { Histogram, type HistogramSnapshot } from './histogram.js';
+
+/** Only goes up. */
+export class Counter {
+  value = 0;
+
+  inc(): void {
+    this.value += 1;
+  }
+
+  add(n: number): void {
+    this.value += n;
+  }
+}
+
+/** A distribution; readers see the last completed minute, as Linkerd's `stat` does. */
+export class Stat {
+  readonly #live = new Histogram();
+  #last: HistogramSnapshot | undefined;
+
+  /** Records one value; negative and non-finite values count as 0. */
+  add(value: number): void {
+    this.#live.record(value);
+  }
+
+  /** Ends the minute: what was recorded since the last call is what `snapshot` answers from now on. */
+  roll(): void {
+    this.#last = this.#live.takeSnapshot();
+  }
+
+  /** The last completed minute; undefined before the first. Its `count` may be 0. */
+  get snapshot(): HistogramSnapshot | undefined {
+    return this.#last;
+  }
+}
+
+export type Gauge = () => number;
+
+export type Metric =
+  | { readonly type: 'counter'; readonly counter: Counter }
+  | { readonly type: 'gauge'; readonly gauge: Gauge }
+  | { readonly type: 'stat'; readonly stat: Stat };
+
+/** A scope. The root is made by `new MetricsScope()`; a node may be a metric and a scope at once. */
+export class MetricsScope {
+  readonly #children = new Map<string, MetricsScope>();
+  #metric: Metric | undefined;
+
+  /** The scope below, made when absent. `scope('rt', 'http', 'server', '127.0.0.1/4140')`. */
+  scope(...components: readonly string[]): MetricsScope {
+    let node: MetricsScope = this;
+    for (const component of components) {
+      let child = node.#children.get(component);
+      if (!child) {
+        child = new MetricsScope();
+        node.#children.set(component, child);
+      }
+      node = child;
+    }
+    return node;
+  }
+
+  /** The counter `name` in this scope, made when absent. Keep it: this call walks maps. */
+  counter(...name: readonly string[]): Counter {
+    const node = this.scope(...name);
+    if (node.#metric?.type === 'counter') return node.#metric.counter;
+    const counter = new Counter();
+    node.#metric = { type: 'counter', counter };
+    return counter;
+  }
+
+  /** The stat `name` in this scope, made when absent. */
+  stat(...name: readonly string[]): Stat {
+    const node = this.scope(...name);
+    if (node.#metric?.type === 'stat') return node.#metric.stat;
+    const stat = new Stat();
+    node.#metric = { type: 'stat', stat };
+    return stat;
+  }
+
+  /** Registers `gauge` under `name`, in place of an earlier one. Read when someone asks for metrics. */
+  gauge(name: readonly string[], gauge: Gauge): void {
+    this.scope(...name).#metric = { type: 'gauge', gauge };
+  }
+
+  /** Forgets the scope `components` and all below it: what expired from a cache must not be reported for ever. */
+  prune(...components: readonly string[]): void {
+    const last = components.at(-1);
+    if (last === undefined) {
+      this.#children.clear();
+      return;
+    }
+    let node: MetricsScope = this;
+    for (const component of components.slice(0, -1)) {
+      const child = node.#children.get(component);
+      if (!child) return;
+      node = child;
+    }
+    node.#children.delete(last);
+  }
+
+  get metric(): Metric | undefined {
+    return this.#metric;
+  }
+
+  get children(): ReadonlyMap<string, MetricsScope> {
+    return this.#children;
+  }
+
+  /** Visits every metric below, depth first, in the order of creation. `path` is valid only during the call. */
+  walk(visit: (path: readonly string[], metric: Metric) => void): void {
+    const path: string[] = [];
+    const descend = (node: MetricsScope): void => {
+      if (node.#metric) visit(path, node.#metric);
+      for (const [component, child] of node.#children) {
+        path.push(component);
+        descend(child);
+        path.pop();
+      }
+    };
+    descend(this);
+  }
+
+  /** Ends the minute of every stat below. The gateway's linker calls it once a minute. */
+  roll(): void {
+    this.walk((_, metric) => {
+      if (metric.type === 'stat') metric.stat.roll();
+    });
+  }
+}

@@ -1,0 +1,488 @@
+// Http1ClientConnection: one connection to an upstream; a request out, its response in, one exchange at a time.
+//
+// A state machine over one socket, longer than other files because its states share the socket's few flags.
+
+import type { Socket } from 'node:net';
+import { showAddress } from '../base/addr.js';
+import type { TimerHandle } from '../base/clock.js';
+import { GatewayError, type Resend } from '../base/errors.js';
+import type { BodySink } from '../service/body-sink.js';
+import type { Dispatched, ResponseSink } from '../service/exchange.js';
+import type { Headers } from '../service/headers.js';
+import type { RequestHead } from '../service/message.js';
+import { UNKNOWN_LENGTH } from '../service/message.js';
+import type { RequestBody } from '../service/request-body.js';
+import type { RouteHeaders } from '../service/route-headers.js';
+import { ChunkedDecoder } from '../wire/chunked-decoder.js';
+import { HeadReader } from '../wire/head-reader.js';
+import { writeFields, writeRequestHead } from '../wire/head-writer.js';
+import { connectPushSocket, HOLD_BYTES, PushReads, writeBody } from '../wire/push-socket.js';
+import { type ParsedResponse, parseResponseHead } from '../wire/response-head.js';
+import type { EndpointClientOptions } from './client.js';
+
+/** The pool, as its connections see it. */
+export interface Http1ConnectionOwner {
+  readonly options: EndpointClientOptions;
+  /** The connection can take another request. */
+  released(connection: Http1ClientConnection): void;
+  /** The connection is closed. Called once. */
+  lost(connection: Http1ClientConnection): void;
+}
+
+/**
+ * - `connecting`: the request is held until the socket is connected;
+ * - `idle`: no request; any byte that comes is unsolicited;
+ * - `head`, `length`, `chunked`, `untilClose`: reading a response;
+ * - `tunnel`: after 101;
+ * - `closed`.
+ */
+type Mode = 'connecting' | 'idle' | 'head' | 'length' | 'chunked' | 'untilClose' | 'tunnel' | 'closed';
+
+const COALESCE_BYTES = 8 * 1024;
+
+const CONNECTION = Symbol('connection');
+type ConnectionSocket = Socket & { [CONNECTION]: Http1ClientConnection };
+
+export class Http1ClientConnection implements Dispatched {
+  /** `clock.now()` at which it became idle; kept by the pool. */
+  idleSince = 0;
+  readonly #owner: Http1ConnectionOwner;
+  readonly #socket: Socket;
+  readonly #reads: PushReads;
+  readonly #reader: HeadReader;
+  readonly #startedAt: number;
+  #connectTimer: TimerHandle | undefined;
+  #mode: Mode = 'connecting';
+  #request: RequestHead;
+  #route: RouteHeaders;
+  #body: RequestBody | undefined;
+  #sink: ResponseSink | undefined;
+  #writer: RequestWriter | undefined;
+  #decoder: ChunkedDecoder | undefined;
+  #bodyLeft = 0;
+  #keepAlive = false;
+  /** Exchanges completed before the current one: a connection with any may have been closed by the upstream unnoticed. */
+  #served = 0;
+  #responseStarted = false;
+
+  constructor(
+    owner: Http1ConnectionOwner,
+    request: RequestHead,
+    route: RouteHeaders,
+    body: RequestBody | undefined,
+    sink: ResponseSink,
+  ) {
+    this.#owner = owner;
+    this.#request = request;
+    this.#route = route;
+    this.#body = body;
+    this.#sink = sink;
+    const { options } = owner;
+    this.#reader = new HeadReader({
+      maxInitialLineBytes: options.maxInitialLineBytes,
+      maxHeaderBytes: options.maxHeaderBytes,
+      lineTooLong: 'upstream-malformed',
+      headersTooLarge: 'upstream-malformed',
+      what: 'response',
+    });
+    this.#startedAt = options.clock.now();
+    options.metrics.now.connections += 1;
+    this.#reads = new PushReads((bytes) => this.#onData(bytes));
+    const { host, port } = options.address;
+    const socket = connectPushSocket(
+      { host, port, noDelay: options.noDelay, keepAlive: options.keepAlive },
+      this.#reads,
+    );
+    this.#socket = socket;
+    (socket as ConnectionSocket)[CONNECTION] = this;
+    socket.on('connect', onConnect);
+    socket.on('drain', onDrain);
+    socket.on('end', onEnd);
+    socket.on('error', onError);
+    socket.on('close', onClose);
+    this.#connectTimer = options.clock.after(options.connectTimeoutMs, () => {
+      this.#connectFailed(new Error(`no connection within ${options.connectTimeoutMs} ms`));
+    });
+  }
+
+  // ---- requests out ----
+
+  send(request: RequestHead, route: RouteHeaders, body: RequestBody | undefined, sink: ResponseSink): void {
+    this.#request = request;
+    this.#route = route;
+    this.#body = body;
+    this.#sink = sink;
+    this.#start();
+  }
+
+  #start(): void {
+    this.#mode = 'head';
+    this.#responseStarted = false;
+    const request = this.#request;
+    const head = writeRequestHead(request, this.#route.http1, this.#owner.options.address.meta.authority);
+    const body = this.#body;
+    if (!body || request.upgrade !== undefined) {
+      this.write(head);
+      return;
+    }
+    const writer = new RequestWriter(this, head, request.contentLength === UNKNOWN_LENGTH ? 'chunked' : 'length');
+    this.#writer = writer;
+    body.attach(writer);
+    // The rest of the body may be in the caller's next packet; its head must not wait for that.
+    if (writer.holds) process.nextTick(flushWriter, writer);
+  }
+
+  /** Called also by the request's writer. */
+  write(text: string): void {
+    this.#owner.options.metrics.sentBytes.add(text.length);
+    this.#socket.write(text, 'latin1');
+  }
+
+  /** Called by the request's writer. False: see `BodySink.data`. */
+  writeRequest(before: string, chunk: Buffer, after: string): boolean {
+    this.#owner.options.metrics.sentBytes.add(before.length + chunk.length + after.length);
+    return writeBody(this.#socket, before, chunk, after);
+  }
+
+  /** The half-close of a tunnel's caller. */
+  endTunnel(): void {
+    this.#socket.end();
+  }
+
+  isCurrent(writer: RequestWriter): boolean {
+    return this.#writer === writer;
+  }
+
+  onDrain(): void {
+    if (this.#writer) this.#body?.resume();
+  }
+
+  // ---- Dispatched ----
+
+  cancel(_error: Error): void {
+    this.#finishExchange();
+    this.#close();
+    // A reset tells the upstream that nobody wants the answer; a FIN would not stop its work.
+    this.#socket.resetAndDestroy();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  destroy(): void {
+    this.#close();
+    this.#socket.destroy();
+  }
+
+  // ---- responses in ----
+
+  onConnect(): void {
+    if (this.#mode !== 'connecting') return;
+    this.#connectTimer?.cancel();
+    const { metrics, clock } = this.#owner.options;
+    metrics.connects.inc();
+    metrics.connectLatencyMs.add(clock.now() - this.#startedAt);
+    this.#start();
+  }
+
+  #onData(bytes: Buffer): void {
+    this.#owner.options.metrics.receivedBytes.add(bytes.length);
+    try {
+      this.#consume(bytes);
+    } catch (error) {
+      this.#malformed(error);
+      return;
+    }
+    this.#sink?.flush();
+  }
+
+  #consume(bytes: Buffer): void {
+    let i = 0;
+    while (i < bytes.length) {
+      switch (this.#mode) {
+        case 'head':
+          this.#responseStarted = true;
+          i = this.#readHead(bytes, i);
+          break;
+        case 'length': {
+          const end = Math.min(bytes.length, i + this.#bodyLeft);
+          this.#bodyLeft -= end - i;
+          this.data(bytes.subarray(i, end));
+          i = end;
+          if (this.#bodyLeft === 0) this.end(undefined);
+          break;
+        }
+        case 'chunked':
+          i = (this.#decoder as ChunkedDecoder).decode(bytes, i, this);
+          break;
+        case 'untilClose':
+        case 'tunnel':
+          this.data(i === 0 ? bytes : bytes.subarray(i));
+          i = bytes.length;
+          break;
+        case 'idle':
+          // Bytes after a complete response: whose answer they are meant to be is unknown, so nobody gets them.
+          this.destroy();
+          return;
+        case 'connecting':
+        case 'closed':
+          return;
+        default:
+          this.#mode satisfies never;
+      }
+    }
+  }
+
+  #readHead(bytes: Buffer, start: number): number {
+    const next = this.#reader.read(bytes, start);
+    if (next < 0) return bytes.length;
+    const parsed = parseResponseHead(this.#reader.text, this.#request.method);
+    if (parsed.head.status === 101) this.#openTunnel(parsed);
+    else if (parsed.head.status < 200) this.#sink?.informational(parsed.head);
+    else this.#beginResponse(parsed);
+    return next;
+  }
+
+  #openTunnel({ head }: ParsedResponse): void {
+    const asked = this.#request.upgrade;
+    if (asked === undefined || head.upgrade === undefined || !isOffered(head.upgrade, asked)) {
+      throw new GatewayError(
+        'upstream-malformed',
+        `101 to ${head.upgrade ?? 'no protocol'} where ${asked ?? 'none'} was asked for`,
+      );
+    }
+    this.#mode = 'tunnel';
+    this.#keepAlive = false;
+    // The caller's side opens first, so that its bytes find a sink.
+    const body = this.#body as RequestBody;
+    this.#writer = new RequestWriter(this, '', 'tunnel');
+    body.attach(this.#writer);
+    body.release();
+    this.#sink?.head(head);
+  }
+
+  #beginResponse({ head, keepAlive, chunked }: ParsedResponse): void {
+    this.#keepAlive = keepAlive;
+    if (!head.hasBody) {
+      this.#mode = 'length';
+      this.#sink?.head(head);
+      this.end(undefined);
+      return;
+    }
+    if (chunked) {
+      this.#decoder = new ChunkedDecoder(this.#owner.options.maxHeaderBytes);
+      this.#mode = 'chunked';
+    } else if (head.contentLength !== UNKNOWN_LENGTH) {
+      this.#bodyLeft = head.contentLength;
+      this.#mode = 'length';
+    } else {
+      this.#mode = 'untilClose';
+      this.#keepAlive = false;
+    }
+    this.#sink?.head(head);
+  }
+
+  /** Body bytes, from here and from the chunked decoder. */
+  data(chunk: Buffer): void {
+    if (!this.#sink) return;
+    let own = chunk;
+    if (chunk.length >= HOLD_BYTES && this.#reads.isShared) {
+      // The first of a long body: it may be held, so it cannot stay in the shared buffer.
+      own = Buffer.from(chunk);
+      this.#reads.startBulk();
+    }
+    if (this.#sink.data(own)) return;
+    this.#reads.handOver();
+    this.#socket.pause();
+  }
+
+  /** The response's body is complete. */
+  end(trailers: Headers | undefined): void {
+    const sink = this.#sink;
+    this.#reads.endBulk();
+    const reusable = this.#keepAlive && !(this.#body && !this.#body.finished);
+    this.#finishExchange();
+    if (reusable) {
+      this.#mode = 'idle';
+      this.#served += 1;
+      sink?.end(trailers);
+      // The sink may have paused reading with the last chunk.
+      this.#socket.resume();
+      if (this.#mode === 'idle') this.#owner.released(this);
+    } else {
+      this.destroy();
+      sink?.end(trailers);
+    }
+  }
+
+  onEnd(): void {
+    if (this.#mode === 'untilClose') {
+      this.end(undefined);
+    } else if (this.#mode === 'tunnel') {
+      const sink = this.#sink;
+      this.#sink = undefined;
+      sink?.end(undefined);
+      // The caller's half goes on until it ends too.
+      if (!this.#body || this.#body.finished) this.destroy();
+    } else {
+      this.#lost(undefined);
+    }
+  }
+
+  onError(cause: Error): void {
+    if (this.#mode === 'connecting') this.#connectFailed(cause);
+    else this.#lost(cause);
+  }
+
+  onClose(): void {
+    if (this.#mode === 'connecting') this.#connectFailed(new Error('closed while connecting'));
+    else this.#lost(undefined);
+  }
+
+  #connectFailed(cause: Error): void {
+    if (this.#mode !== 'connecting') return;
+    const { metrics, clock, address } = this.#owner.options;
+    metrics.failedConnectLatencyMs.add(clock.now() - this.#startedAt);
+    const sink = this.#finishExchange();
+    this.destroy();
+    const message = `Unable to establish connection to ${showAddress(address)}: ${cause.message}`;
+    sink?.fail(new GatewayError('connect-failed', message, { cause, resend: 'safe' }));
+  }
+
+  #lost(cause: Error | undefined): void {
+    if (this.#mode === 'closed') return;
+    const resend: Resend = this.#served > 0 && !this.#responseStarted ? 'idempotent' : 'no';
+    const tunnelBody = this.#mode === 'tunnel' ? this.#body : undefined;
+    const sink = this.#finishExchange();
+    this.destroy();
+    if (!sink) {
+      tunnelBody?.discard();
+      return;
+    }
+    const where = showAddress(this.#owner.options.address);
+    const message = `${where} closed the connection before its response was complete${cause ? `: ${cause.message}` : ''}`;
+    sink.fail(new GatewayError('upstream-reset', message, { cause, resend }));
+  }
+
+  #malformed(error: unknown): void {
+    const sink = this.#finishExchange();
+    this.destroy();
+    if (error instanceof GatewayError) {
+      const cause = error.code === 'upstream-malformed' ? error : asUpstreamError(error);
+      sink?.fail(cause);
+    } else {
+      sink?.fail(new GatewayError('internal', 'unexpected error while reading a response', { cause: error }));
+    }
+  }
+
+  /** The exchange has nothing more to do with this connection. Answers who was waiting. */
+  #finishExchange(): ResponseSink | undefined {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    if (this.#writer) {
+      this.#writer = undefined;
+      this.#body?.detach();
+    }
+    this.#body = undefined;
+    this.#decoder = undefined;
+    return sink;
+  }
+
+  #close(): void {
+    if (this.#mode === 'closed') return;
+    this.#connectTimer?.cancel();
+    const { metrics } = this.#owner.options;
+    if (this.#mode !== 'connecting') metrics.closes.inc();
+    metrics.now.connections -= 1;
+    this.#mode = 'closed';
+    this.#owner.lost(this);
+  }
+}
+
+function onConnect(this: Socket): void {
+  (this as ConnectionSocket)[CONNECTION].onConnect();
+}
+
+function onDrain(this: Socket): void {
+  (this as ConnectionSocket)[CONNECTION].onDrain();
+}
+
+function onEnd(this: Socket): void {
+  (this as ConnectionSocket)[CONNECTION].onEnd();
+}
+
+function onError(this: Socket, error: Error): void {
+  (this as ConnectionSocket)[CONNECTION].onError(error);
+}
+
+function onClose(this: Socket): void {
+  (this as ConnectionSocket)[CONNECTION].onClose();
+}
+
+function asUpstreamError(error: GatewayError): GatewayError {
+  return new GatewayError('upstream-malformed', `upstream response refused: ${error.message}`, { cause: error });
+}
+
+/** Whether the protocol that the upstream chose is one that the caller offered. */
+function isOffered(chosen: string, offered: string): boolean {
+  return offered
+    .toLowerCase()
+    .split(',')
+    .some((offer) => offer.trim() === chosen.toLowerCase());
+}
+
+function flushWriter(writer: RequestWriter): void {
+  writer.flush();
+}
+
+/** Writes the body of one request after its head, which it holds until there is something to send with it. */
+class RequestWriter implements BodySink {
+  readonly #connection: Http1ClientConnection;
+  readonly #framing: 'length' | 'chunked' | 'tunnel';
+  #held: string;
+
+  constructor(connection: Http1ClientConnection, head: string, framing: 'length' | 'chunked' | 'tunnel') {
+    this.#connection = connection;
+    this.#held = head;
+    this.#framing = framing;
+  }
+
+  get holds(): boolean {
+    return this.#held !== '';
+  }
+
+  data(chunk: Buffer): boolean {
+    if (!this.#connection.isCurrent(this) || chunk.length === 0) return true;
+    let before = this.#held;
+    let after = '';
+    if (this.#framing === 'chunked') {
+      before += `${chunk.length.toString(16)}\r\n`;
+      after = '\r\n';
+    }
+    if (this.#held !== '' && chunk.length <= COALESCE_BYTES && this.#held.length <= COALESCE_BYTES) {
+      this.#held = before + chunk.toString('latin1') + after;
+      return true;
+    }
+    this.#held = '';
+    return this.#connection.writeRequest(before, chunk, after);
+  }
+
+  flush(): void {
+    if (this.#held === '' || !this.#connection.isCurrent(this)) return;
+    const text = this.#held;
+    this.#held = '';
+    this.#connection.write(text);
+  }
+
+  end(trailers: Headers | undefined): void {
+    if (!this.#connection.isCurrent(this)) return;
+    if (this.#framing === 'chunked') this.#held += trailers ? `0\r\n${writeFields(trailers)}\r\n` : '0\r\n\r\n';
+    this.flush();
+    if (this.#framing === 'tunnel') this.#connection.endTunnel();
+  }
+
+  fail(error: Error): void {
+    if (this.#connection.isCurrent(this)) this.#connection.cancel(error);
+  }
+}

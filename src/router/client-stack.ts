@@ -1,0 +1,237 @@
+// ClientStack: one bound name's endpoints. Addresses come in from the registry, a picked endpoint goes out per request.
+
+import type { AccrualListener } from '../accrual/accrual.js';
+import type { Balancer } from '../balancer/balancer.js';
+import { observe } from '../base/activity.js';
+import { type Addr, type Address, type Bound, showAddress } from '../base/addr.js';
+import type { Clock } from '../base/clock.js';
+import type { Closable } from '../base/closable.js';
+import type { Counter, MetricsScope } from '../base/metrics.js';
+import type { Path } from '../base/path.js';
+import type { ClientMetrics, MakeEndpointClient } from '../client/client.js';
+import type { RetryBudget } from '../retry/retry.js';
+import { Endpoint } from './endpoint.js';
+import { RequestMetrics, SharedRequestMetrics, StatusMetrics } from './request-metrics.js';
+import type { ClientSettings } from './settings.js';
+
+/** Fixed in Linkerd 1.x. */
+export const CONNECT_TIMEOUT_MS = 1000;
+
+export interface ClientStackOptions {
+  readonly id: Path;
+  readonly settings: ClientSettings;
+  readonly makeEndpointClient: MakeEndpointClient;
+  readonly maxInitialLineBytes: number;
+  readonly maxHeaderBytes: number;
+  readonly clock: Clock;
+  /** `rt/<label>/client/<id>`. */
+  readonly metrics: MetricsScope;
+}
+
+/** A request that waits for the first addresses of a name. */
+export interface AddressWaiter {
+  addressesKnown(): void;
+}
+
+export class ClientStack implements Closable {
+  readonly id: Path;
+  readonly settings: ClientSettings;
+  readonly metrics: RequestMetrics;
+  readonly statuses: StatusMetrics;
+  /** By logical name: `client/<id>/service/<path>`. */
+  readonly services: SharedRequestMetrics;
+  readonly requeueBudget: RetryBudget;
+  readonly requeues: Counter;
+  readonly requeueBudgetExhausted: Counter;
+  readonly requeueLimit: Counter;
+  readonly #options: ClientStackOptions;
+  readonly #balancer: Balancer<Endpoint>;
+  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #clientMetrics: ClientMetrics;
+  readonly #accrualListener: AccrualListener;
+  readonly #waiters = new Set<AddressWaiter>();
+  #source: Bound['addr'] | undefined;
+  #stopObserving: (() => void) | undefined;
+  #addr: Addr = { state: 'pending' };
+  readonly #adds: Counter;
+  readonly #removes: Counter;
+  readonly #updates: Counter;
+
+  constructor(options: ClientStackOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.settings = options.settings;
+    this.metrics = new RequestMetrics(options.metrics);
+    this.statuses = new StatusMetrics(options.metrics);
+    this.services = new SharedRequestMetrics(options.metrics.scope('service'));
+    this.requeueBudget = options.settings.makeRequeueBudget();
+    const retries = options.metrics.scope('retries');
+    this.requeues = retries.counter('requeues');
+    this.requeueBudgetExhausted = retries.counter('budget_exhausted');
+    this.requeueLimit = retries.counter('request_limit');
+    retries.gauge(['budget'], () => this.requeueBudget.balance);
+    this.#balancer = options.settings.balancer.makeBalancer<Endpoint>();
+    this.#clientMetrics = makeClientMetrics(options.metrics);
+    this.#accrualListener = makeAccrualListener(options.metrics.scope('failure_accrual'));
+    const balancing = options.metrics.scope('loadbalancer');
+    this.#adds = balancing.counter('adds');
+    this.#removes = balancing.counter('removes');
+    this.#updates = balancing.counter('updates');
+    balancing.gauge(['size'], () => this.#endpoints.size);
+    balancing.gauge(['available'], () => this.#count((endpoint) => endpoint.isAvailable(options.clock.now())));
+    balancing.gauge(['busy'], () => this.#count((endpoint) => !endpoint.isAvailable(options.clock.now())));
+    balancing.gauge(['load'], () => this.#sum((endpoint) => endpoint.pending));
+    balancing.gauge(['meanweight'], () => this.#sum((endpoint) => endpoint.weight) / Math.max(1, this.#endpoints.size));
+    balancing.gauge(['max_effort_exhausted'], () => this.#balancer.effortExhausted);
+  }
+
+  /** What the registry says right now. */
+  get addr(): Addr {
+    return this.#addr;
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return [...this.#endpoints.values()];
+  }
+
+  /**
+   * Follows `addr` from now on. A namer that lost a service and found it again may offer another signal for the same
+   * name: the endpoints that stay keep their connections and their state.
+   */
+  follow(addr: Bound['addr']): void {
+    if (addr === this.#source) return;
+    this.#source = addr;
+    const before = this.#stopObserving;
+    this.#stopObserving = observe(addr, (now) => this.#update(now));
+    before?.();
+  }
+
+  /** True: not even a first set of addresses is known; wait with `whenKnown`. */
+  get isPending(): boolean {
+    return this.#addr.state === 'pending';
+  }
+
+  whenKnown(waiter: AddressWaiter): void {
+    this.#waiters.add(waiter);
+  }
+
+  forget(waiter: AddressWaiter): void {
+    this.#waiters.delete(waiter);
+  }
+
+  /** An endpoint, or undefined when there is none at all. */
+  pick(now: number): Endpoint | undefined {
+    return this.#balancer.pick(now);
+  }
+
+  close(): void {
+    this.#stopObserving?.();
+    this.#stopObserving = undefined;
+    this.#source = undefined;
+    this.#balancer.update([]);
+    for (const endpoint of this.#endpoints.values()) endpoint.client.close();
+    this.#endpoints.clear();
+  }
+
+  #update(now: Addr): void {
+    // A failure after a good value keeps the last good one (plugins.md, rules shared by namers).
+    if (now.state === 'pending' || (now.state === 'failed' && this.#addr.state === 'bound')) return;
+    this.#addr = now;
+    this.#updates.inc();
+    this.#replaceEndpoints(now.state === 'bound' ? now.addresses : []);
+    if (this.#waiters.size === 0) return;
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter.addressesKnown();
+  }
+
+  #replaceEndpoints(addresses: readonly Address[]): void {
+    const gone = new Set(this.#endpoints.keys());
+    for (const address of addresses) {
+      // The authority is part of what is sent, so another one is another endpoint.
+      const key = `${showAddress(address)} ${address.meta.authority ?? ''}`;
+      gone.delete(key);
+      const known = this.#endpoints.get(key);
+      if (known) {
+        known.weight = address.weight;
+      } else {
+        this.#endpoints.set(key, this.#makeEndpoint(address));
+        this.#adds.inc();
+      }
+    }
+    const leaving = [...gone].map((key) => this.#endpoints.get(key) as Endpoint);
+    for (const key of gone) this.#endpoints.delete(key);
+    this.#balancer.update([...this.#endpoints.values()]);
+    for (const endpoint of leaving) {
+      this.#removes.inc();
+      endpoint.client.close();
+    }
+  }
+
+  #makeEndpoint(address: Address): Endpoint {
+    const { settings, makeEndpointClient, clock, maxHeaderBytes, maxInitialLineBytes } = this.#options;
+    const client = makeEndpointClient({
+      address,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      maxConnections: settings.maxConnections,
+      maxWaiters: settings.maxWaiters,
+      idleTimeoutMs: settings.idleTimeoutMs,
+      maxInitialLineBytes,
+      maxHeaderBytes,
+      noDelay: settings.noDelay,
+      keepAlive: settings.keepAlive,
+      clock,
+      metrics: this.#clientMetrics,
+    });
+    return new Endpoint(
+      address,
+      settings.balancer.makeMeter(clock.now()),
+      settings.accrual(this.#accrualListener),
+      client,
+    );
+  }
+
+  #count(test: (endpoint: Endpoint) => boolean): number {
+    return this.#sum((endpoint) => (test(endpoint) ? 1 : 0));
+  }
+
+  #sum(of: (endpoint: Endpoint) => number): number {
+    let sum = 0;
+    for (const endpoint of this.#endpoints.values()) sum += of(endpoint);
+    return sum;
+  }
+}
+
+function makeClientMetrics(scope: MetricsScope): ClientMetrics {
+  const now = { connections: 0, idle: 0, waiters: 0 };
+  scope.gauge(['connections'], () => now.connections);
+  scope.gauge(['pool_size'], () => now.connections);
+  scope.gauge(['pool_cached'], () => now.idle);
+  scope.gauge(['pool_waiters'], () => now.waiters);
+  return {
+    connects: scope.counter('connects'),
+    closes: scope.counter('closes'),
+    connectLatencyMs: scope.stat('connect_latency_ms'),
+    failedConnectLatencyMs: scope.stat('failed_connect_latency_ms'),
+    sentBytes: scope.counter('sent_bytes'),
+    receivedBytes: scope.counter('received_bytes'),
+    poolWaited: scope.counter('pool_num_waited'),
+    poolTooManyWaiters: scope.counter('pool_num_too_many_waiters'),
+    now,
+  };
+}
+
+function makeAccrualListener(scope: MetricsScope): AccrualListener {
+  const removals = scope.counter('removals');
+  const revivals = scope.counter('revivals');
+  const probes = scope.counter('probes');
+  const removedForMs = scope.counter('removed_for_ms');
+  return {
+    removed: (forMs) => {
+      removals.inc();
+      removedForMs.add(forMs);
+    },
+    probed: () => probes.inc(),
+    revived: () => revivals.inc(),
+  };
+}

@@ -1,0 +1,142 @@
+// Context of a request: its `l5d-*` headers come in, its dtab, deadline and trace come out, and go upstream in turn.
+//
+// Hot path: nearly all requests carry none, and then nothing is allocated before the trace's two header lines.
+
+import { type Dtab, EMPTY_DTAB, showDtab } from '../base/dtab.js';
+import { GatewayError } from '../base/errors.js';
+import { parseDtab } from '../base/name-grammar.js';
+import type { Random } from '../base/random.js';
+import type { Headers } from '../service/headers.js';
+import { type Deadline, parseDeadline, showDeadline, strictest } from './deadline.js';
+import { parseTraceId, type TraceId, writeTrace } from './trace-id.js';
+
+export interface RequestContext {
+  /** Of `l5d-ctx-dtab`, then of `l5d-dtab`, which wins. Often the same object when the text is the same. */
+  readonly localDtab: Dtab;
+  /** Advisory: it is passed on, and nothing is refused for being late. */
+  readonly deadline: Deadline | undefined;
+  /** The caller's span. */
+  readonly trace: TraceId | undefined;
+  /** Chance in [0, 1] that a trace started here is sampled; undefined when the caller did not say. */
+  readonly sampleRate: number | undefined;
+}
+
+export const EMPTY_CONTEXT: RequestContext = {
+  localDtab: EMPTY_DTAB,
+  deadline: undefined,
+  trace: undefined,
+  sampleRate: undefined,
+};
+
+/**
+ * Takes the context out of `headers`: what has been understood is removed, to be written anew by `writeContext`.
+ * Deadlines, traces and sample rates that cannot be read count as absent. Throws GatewayError `bad-dtab`.
+ */
+export function readContext(headers: Headers): RequestContext {
+  if (!hasContext(headers)) return EMPTY_CONTEXT;
+  const localDtab = readDtabs(headers);
+  const deadline = readDeadline(headers);
+  const trace = readTrace(headers);
+  const sampleRate = trace ? undefined : readSampleRate(headers);
+  // A deadline that cannot be read stays: a later hop may know what it means.
+  headers.removeIf(deadline ? isReadHere : isReadHereButDeadline);
+  return { localDtab, deadline, trace, sampleRate };
+}
+
+/**
+ * Writes what the upstream is to know. Once a request, not once an attempt: a request without a trace starts one here.
+ */
+export function writeContext(headers: Headers, context: RequestContext, random: Random): void {
+  if (!context.localDtab.isEmpty) headers.set(CTX_DTAB, showDtab(context.localDtab));
+  if (context.deadline) headers.set(CTX_DEADLINE, showDeadline(context.deadline));
+  writeTrace(headers, context.trace, context.sampleRate, random);
+}
+
+/** `clearContext` on the way in: nothing that a caller outside wrote may steer this gateway or those behind it. */
+export function clearRequestContext(headers: Headers): void {
+  if (hasContext(headers)) headers.removeIf(isContext);
+}
+
+/**
+ * `clearContext` on the way out. True when the response had `l5d-err`, so was made by a Linkerd and not by the service:
+ * its body names services and addresses and must be left out too.
+ */
+export function clearResponseContext(headers: Headers): boolean {
+  if (!hasContext(headers)) return false;
+  const madeByLinkerd = headers.has('l5d-err');
+  headers.removeIf(isContext);
+  return madeByLinkerd;
+}
+
+const PREFIX = 'l5d-';
+const CTX_DTAB = 'l5d-ctx-dtab';
+const USER_DTAB = 'l5d-dtab';
+const CTX_DEADLINE = 'l5d-ctx-deadline';
+const CTX_TRACE = 'l5d-ctx-trace';
+const SAMPLE = 'l5d-sample';
+
+function isContext(lowerName: string): boolean {
+  return lowerName.startsWith(PREFIX);
+}
+
+function hasContext(headers: Headers): boolean {
+  const names = headers.lower;
+  for (let i = 0; i < names.length; i++) if (isContext(names[i] as string)) return true;
+  return false;
+}
+
+function isReadHere(lowerName: string): boolean {
+  return lowerName === CTX_DEADLINE || isReadHereButDeadline(lowerName);
+}
+
+function isReadHereButDeadline(lowerName: string): boolean {
+  return lowerName === CTX_DTAB || lowerName === USER_DTAB || lowerName === CTX_TRACE || lowerName === SAMPLE;
+}
+
+function readDtabs(headers: Headers): Dtab {
+  const texts = headers.getAll(CTX_DTAB);
+  texts.push(...headers.getAll(USER_DTAB));
+  if (texts.length === 0) return EMPTY_DTAB;
+  // No header value has a line feed, so no two lists of texts share a key.
+  const key = texts.join('\n');
+  let dtab = parsedDtabs.get(key);
+  if (dtab === undefined) {
+    // Each line by itself: a dtab ends where its header does, whatever it ends with.
+    dtab = texts.reduce((before, text) => before.concat(parseLocalDtab(text)), EMPTY_DTAB);
+    if (parsedDtabs.size >= MAX_PARSED_DTABS) parsedDtabs.delete(parsedDtabs.keys().next().value as string);
+    parsedDtabs.set(key, dtab);
+  }
+  return dtab;
+}
+
+/** Callers that override a dtab send the same few over and over: a bounded memory, the oldest forgotten first. */
+const parsedDtabs = new Map<string, Dtab>();
+const MAX_PARSED_DTABS = 100;
+
+function parseLocalDtab(text: string): Dtab {
+  try {
+    return parseDtab(text);
+  } catch (error) {
+    throw new GatewayError('bad-dtab', (error as Error).message, { cause: error });
+  }
+}
+
+function readDeadline(headers: Headers): Deadline | undefined {
+  let deadline: Deadline | undefined;
+  for (const text of headers.getAll(CTX_DEADLINE)) {
+    const one = parseDeadline(text);
+    if (one) deadline = deadline ? strictest(deadline, one) : one;
+  }
+  return deadline;
+}
+
+function readTrace(headers: Headers): TraceId | undefined {
+  const text = headers.get(CTX_TRACE);
+  return text === undefined ? undefined : parseTraceId(text);
+}
+
+function readSampleRate(headers: Headers): number | undefined {
+  const text = headers.get(SAMPLE);
+  if (text === undefined || !/^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)) return undefined;
+  return Math.min(1, Math.max(0, Number(text)));
+}

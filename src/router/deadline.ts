@@ -1,0 +1,31 @@
+// Deadlines as requests carry them: the text of `l5d-ctx-deadline` in and out.
+
+/** Both since 1970, in nanoseconds: more than a double holds. */
+export interface Deadline {
+  /** When the deadline was set. */
+  readonly timestampNs: bigint;
+  readonly deadlineNs: bigint;
+}
+
+/** Java's `Long.MaxValue`: Linkerd cannot read more. */
+const MAX_NS = 2n ** 63n - 1n;
+
+/** Reads `<timestamp ns> <deadline ns>`; undefined for anything else. */
+export function parseDeadline(text: string): Deadline | undefined {
+  const match = /^(\d{1,19}) (\d{1,19})$/.exec(text);
+  if (!match) return undefined;
+  const timestampNs = BigInt(match[1] as string);
+  const deadlineNs = BigInt(match[2] as string);
+  return timestampNs > MAX_NS || deadlineNs > MAX_NS ? undefined : { timestampNs, deadlineNs };
+}
+
+/** The strictest of both, as Finagle combines them: the earlier deadline, and the later of the times it was set. */
+export function strictest(a: Deadline, b: Deadline): Deadline {
+  const later = a.timestampNs > b.timestampNs ? a : b;
+  const earlier = a.deadlineNs < b.deadlineNs ? a : b;
+  return { timestampNs: later.timestampNs, deadlineNs: earlier.deadlineNs };
+}
+
+export function showDeadline({ timestampNs, deadlineNs }: Deadline): string {
+  return `${timestampNs} ${deadlineNs}`;
+}

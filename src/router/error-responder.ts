@@ -1,0 +1,118 @@
+// Error responder: a GatewayError in, the response that the caller gets out. The only place that knows status codes.
+
+import { type Dtab, showDtab } from '../base/dtab.js';
+import { type ErrorCode, GatewayError } from '../base/errors.js';
+import { makeLogger } from '../base/log.js';
+import type { Path } from '../base/path.js';
+import type { Refusal } from '../server/server.js';
+import { Headers } from '../service/headers.js';
+import { makeResponseHead } from '../service/message.js';
+
+/** Linkerd's statuses (http.md §3): timeouts are 503 and never 504, no route is 502 or 400 and never 404. */
+export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
+  'bad-request': 400,
+  'request-line-too-long': 414,
+  'headers-too-large': 431,
+  'request-timeout': 408,
+  'unsupported-version': 505,
+  'expectation-failed': 417,
+  'method-refused': 405,
+  unidentified: 400,
+  'bad-dtab': 400,
+  'too-many-hops': 400,
+  'over-capacity': 503,
+  'no-hosts': 502,
+  'binding-failed': 502,
+  'binding-timeout': 502,
+  'connect-failed': 502,
+  'too-many-waiters': 503,
+  'upstream-reset': 502,
+  'upstream-malformed': 502,
+  'request-timed-out': 503,
+  'caller-gone': 499,
+  internal: 500,
+};
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  414: 'URI Too Long',
+  417: 'Expectation Failed',
+  431: 'Request Header Fields Too Large',
+  499: 'Client Closed Request',
+  500: 'Internal Server Error',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  505: 'HTTP Version Not Supported',
+};
+
+const log = makeLogger('router');
+
+export interface ErrorResponderOptions {
+  /** `l5d-err` is cut to this many bytes: `maxHeadersKB`. */
+  readonly maxHeaderBytes: number;
+  /** The body is cut to this many bytes: `maxErrResponseKB`. */
+  readonly maxBodyBytes: number;
+}
+
+export type RespondToError = (error: GatewayError) => Refusal;
+
+/**
+ * The response has `l5d-err` with the message, form-encoded as Linkerd does, and the message as `text/plain` body. With
+ * `clearContext` both are left out, since they name services and addresses.
+ */
+export function makeErrorResponder(options: ErrorResponderOptions, clearContext: boolean): RespondToError {
+  return (error) => {
+    if (error.code === 'internal') log.error(error.message, { err: error.cause ?? error });
+    const headers = new Headers();
+    if (error.code === 'method-refused') headers.add('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE');
+    if (error.code === 'over-capacity') headers.add('Retry-After', '0');
+    if (!clearContext) {
+      headers.add('l5d-err', formEncode(error.message).slice(0, options.maxHeaderBytes));
+      if (error.resend === 'safe') headers.add('l5d-retryable', 'true');
+      if (error.code === 'over-capacity') headers.add('finagle-http-nack', 'true');
+    }
+    const body = clearContext ? Buffer.alloc(0) : Buffer.from(error.message, 'utf8').subarray(0, options.maxBodyBytes);
+    if (body.length > 0) headers.add('Content-Type', 'text/plain');
+    const status = ERROR_STATUS[error.code];
+    return { head: makeResponseHead(status, REASONS[status] ?? '', headers, body.length), body };
+  };
+}
+
+/** What is thrown at a request becomes a GatewayError: of its own code, or `code`. */
+export function asGatewayError(error: unknown, code: ErrorCode): GatewayError {
+  if (error instanceof GatewayError) return error;
+  const message = error instanceof Error ? error.message || error.name : String(error);
+  return new GatewayError(code, message, { cause: error });
+}
+
+/** Linkerd's message for a name that is bound to nothing or to no address. */
+export function noHostsError(service: Path, baseDtab: Dtab, localDtab: Dtab): GatewayError {
+  const lines = ['Unable to route request!', '', `service name: ${service.show()}`, 'dtab:'];
+  lines.push('base dtab:', ...dentryLines(baseDtab), 'override dtab:', ...dentryLines(localDtab));
+  return new GatewayError('no-hosts', lines.join('\n'), { resend: 'safe' });
+}
+
+function dentryLines(dtab: Dtab): string[] {
+  return showDtab(dtab)
+    .split(';')
+    .filter((dentry) => dentry !== '')
+    .map((dentry) => `  ${dentry.replace('=>', ' => ')}`);
+}
+
+/** A duration as Finagle prints it: `10.seconds`, `1500.milliseconds`. */
+export function showDuration(ms: number): string {
+  return ms % 1000 === 0 ? `${ms / 1000}.seconds` : `${ms}.milliseconds`;
+}
+
+/** `application/x-www-form-urlencoded` of Latin-1 text, as java.net.URLEncoder writes it. */
+function formEncode(text: string): string {
+  let out = '';
+  for (const byte of Buffer.from(text, 'latin1')) {
+    const c = String.fromCharCode(byte);
+    if (/[A-Za-z0-9.*_-]/.test(c)) out += c;
+    else out += c === ' ' ? '+' : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return out;
+}

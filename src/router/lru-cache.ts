@@ -1,0 +1,117 @@
+// LruCache: entries by text key, bounded in number; the least recently used leave when it is full or they grow idle.
+
+import type { Clock, TimerHandle } from '../base/clock.js';
+import type { Closable } from '../base/closable.js';
+import type { Counter, MetricsScope } from '../base/metrics.js';
+
+interface Node<V> {
+  readonly key: string;
+  readonly value: V;
+  usedAt: number;
+  newer: Node<V> | undefined;
+  older: Node<V> | undefined;
+}
+
+export interface LruCacheOptions {
+  /** At least 1. */
+  readonly maxEntries: number;
+  /** Entries not asked for in this time are closed. */
+  readonly idleTtlMs: number;
+  readonly clock: Clock;
+  /** Gets `misses`, `evicts` and `expires`. */
+  readonly metrics: MetricsScope;
+}
+
+/** Closes what it drops. A hit is one Map lookup and moves the entry to the front without allocating. */
+export class LruCache<V extends Closable> implements Closable {
+  readonly #options: LruCacheOptions;
+  readonly #nodes = new Map<string, Node<V>>();
+  #newest: Node<V> | undefined;
+  #oldest: Node<V> | undefined;
+  #timer: TimerHandle | undefined;
+  readonly #misses: Counter;
+  readonly #evicts: Counter;
+  readonly #expires: Counter;
+
+  constructor(options: LruCacheOptions) {
+    this.#options = options;
+    this.#misses = options.metrics.counter('misses');
+    this.#evicts = options.metrics.counter('evicts');
+    this.#expires = options.metrics.counter('expires');
+  }
+
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  /** The entry, or undefined; `now` is `clock.now()`. */
+  get(key: string, now: number): V | undefined {
+    const node = this.#nodes.get(key);
+    if (node === undefined) return undefined;
+    node.usedAt = now;
+    if (node !== this.#newest) {
+      this.#unlink(node);
+      this.#linkNewest(node);
+    }
+    return node.value;
+  }
+
+  /** Adds an entry whose key is not there, making room first. Counts as a miss. */
+  add(key: string, value: V, now: number): void {
+    this.#misses.inc();
+    while (this.#nodes.size >= this.#options.maxEntries && this.#oldest) {
+      this.#evicts.inc();
+      this.#drop(this.#oldest);
+    }
+    const node: Node<V> = { key, value, usedAt: now, newer: undefined, older: undefined };
+    this.#nodes.set(key, node);
+    this.#linkNewest(node);
+    this.#schedule();
+  }
+
+  values(): V[] {
+    return [...this.#nodes.values()].map((node) => node.value);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    while (this.#oldest) this.#drop(this.#oldest);
+  }
+
+  #drop(node: Node<V>): void {
+    this.#nodes.delete(node.key);
+    this.#unlink(node);
+    node.value.close();
+  }
+
+  #unlink(node: Node<V>): void {
+    if (node.newer) node.newer.older = node.older;
+    else this.#newest = node.older;
+    if (node.older) node.older.newer = node.newer;
+    else this.#oldest = node.newer;
+    node.newer = undefined;
+    node.older = undefined;
+  }
+
+  #linkNewest(node: Node<V>): void {
+    node.older = this.#newest;
+    if (this.#newest) this.#newest.newer = node;
+    else this.#oldest = node;
+    this.#newest = node;
+  }
+
+  /** One timer, for the entry that can expire first. */
+  #schedule(): void {
+    const { clock, idleTtlMs } = this.#options;
+    if (this.#timer || !this.#oldest) return;
+    this.#timer = clock.after(Math.max(1, this.#oldest.usedAt + idleTtlMs - clock.now()), () => {
+      this.#timer = undefined;
+      const before = clock.now() - idleTtlMs;
+      while (this.#oldest && this.#oldest.usedAt <= before) {
+        this.#expires.inc();
+        this.#drop(this.#oldest);
+      }
+      this.#schedule();
+    });
+  }
+}

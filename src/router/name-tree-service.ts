@@ -1,0 +1,97 @@
+// NameTreeService: a bound tree made ready for requests. Leaves hold their client stack; each request picks one leaf.
+
+import type { Bound } from '../base/addr.js';
+import type { NameTree } from '../base/name-tree.js';
+import type { Path } from '../base/path.js';
+import type { Random } from '../base/random.js';
+import { Headers } from '../service/headers.js';
+import { RouteHeaders } from '../service/route-headers.js';
+import { type ClientCache, metricName } from './client-cache.js';
+import type { ClientStack } from './client-stack.js';
+import type { RequestMetrics } from './request-metrics.js';
+
+/** Where a request can go. */
+export interface BoundLeaf {
+  readonly client: ClientStack;
+  /** `l5d-dst-service`, `l5d-dst-client` and, unless empty, `l5d-dst-residual`. */
+  readonly route: RouteHeaders;
+  /** `client/<id>/service/<path>`. */
+  readonly metrics: RequestMetrics;
+  /** The gateway answers itself, with this status. */
+  readonly syntheticStatus: number | undefined;
+}
+
+export type ServiceTree =
+  | { readonly type: 'leaf'; readonly leaf: BoundLeaf }
+  | { readonly type: 'union'; readonly branches: readonly ServiceTree[]; readonly upTo: readonly number[] }
+  /** Neg, Fail and Empty are one and the same to a request. */
+  | { readonly type: 'nothing' };
+
+const NOTHING: ServiceTree = { type: 'nothing' };
+
+export interface NameTreeServiceOptions {
+  /** The logical name. */
+  readonly service: Path;
+  readonly clients: ClientCache;
+}
+
+/** Acquires the clients of `tree`; give them back with `releaseServiceTree`. */
+export function makeServiceTree(tree: NameTree<Bound>, options: NameTreeServiceOptions): ServiceTree {
+  switch (tree.type) {
+    case 'leaf':
+      return { type: 'leaf', leaf: makeLeaf(tree.value, options) };
+    case 'union': {
+      const branches = tree.branches.map((branch) => makeServiceTree(branch.tree, options));
+      const weights = tree.branches.map((branch) => branch.weight);
+      // All zero: no branch is preferred, so each is as good as the others (naming.md §4.3).
+      const usable = weights.some((weight) => weight > 0) ? weights : weights.map(() => 1);
+      let sum = 0;
+      return { type: 'union', branches, upTo: usable.map((weight) => (sum += weight)) };
+    }
+    // A bound tree has no alternatives: they were decided when it was bound.
+    case 'alt':
+    case 'neg':
+    case 'fail':
+    case 'empty':
+      return NOTHING;
+    default:
+      return tree satisfies never;
+  }
+}
+
+export function releaseServiceTree(tree: ServiceTree, options: NameTreeServiceOptions): void {
+  if (tree.type === 'leaf') {
+    tree.leaf.client.services.release(metricName(options.service));
+    options.clients.release(tree.leaf.client);
+  } else if (tree.type === 'union') {
+    for (const branch of tree.branches) releaseServiceTree(branch, options);
+  }
+}
+
+/** A leaf, each branch of a union with the chance of its weight; there is no second pick. Undefined: bound to nothing. */
+export function pickLeaf(tree: ServiceTree, random: Random): BoundLeaf | undefined {
+  let here = tree;
+  while (here.type === 'union') {
+    const { upTo, branches } = here;
+    const at = random() * (upTo[upTo.length - 1] as number);
+    let i = 0;
+    while (i < upTo.length - 1 && at >= (upTo[i] as number)) i += 1;
+    here = branches[i] as ServiceTree;
+  }
+  return here.type === 'leaf' ? here.leaf : undefined;
+}
+
+function makeLeaf(bound: Bound, { service, clients }: NameTreeServiceOptions): BoundLeaf {
+  const client = clients.acquire(bound);
+  const headers = Headers.from([
+    ['l5d-dst-service', service.show()],
+    ['l5d-dst-client', bound.id.show()],
+  ]);
+  if (!bound.residual.isEmpty) headers.add('l5d-dst-residual', bound.residual.show());
+  return {
+    client,
+    route: new RouteHeaders(headers),
+    metrics: client.services.acquire(metricName(service)),
+    syntheticStatus: bound.synthetic?.status,
+  };
+}

@@ -1,0 +1,102 @@
+// Request metrics: what is counted of requests in the scopes of servers, services and clients (admin.md §9).
+
+import { GatewayError } from '../base/errors.js';
+import type { Counter, MetricsScope, Stat } from '../base/metrics.js';
+
+/** `requests`, `success`, `failures`, `failures/<code>`, `pending` and `request_latency_ms` of one scope. */
+export class RequestMetrics {
+  pending = 0;
+  readonly #scope: MetricsScope;
+  readonly #requests: Counter;
+  readonly #success: Counter;
+  readonly #failures: Counter;
+  readonly #latencyMs: Stat;
+
+  constructor(scope: MetricsScope) {
+    this.#scope = scope;
+    this.#requests = scope.counter('requests');
+    this.#success = scope.counter('success');
+    this.#failures = scope.counter('failures');
+    this.#latencyMs = scope.stat('request_latency_ms');
+    scope.gauge(['pending'], () => this.pending);
+  }
+
+  started(): void {
+    this.pending += 1;
+  }
+
+  /** `latencyMs` up to the head of the response, as Finagle measures it: streams may last for hours. */
+  ended(success: boolean, latencyMs: number): void {
+    this.pending -= 1;
+    this.#requests.inc();
+    this.#latencyMs.add(latencyMs);
+    if (success) this.#success.inc();
+    else this.#failures.inc();
+  }
+
+  /** Beside `ended(false)`: why, for a request that brought no response. */
+  failedBy(error: Error): void {
+    this.#scope.counter('failures', error instanceof GatewayError ? error.code : error.name).inc();
+  }
+}
+
+/** RequestMetrics below one scope by name, shared by all who use a name and pruned when the last of them lets go. */
+export class SharedRequestMetrics {
+  readonly #scope: MetricsScope;
+  readonly #byName = new Map<string, { readonly metrics: RequestMetrics; users: number }>();
+
+  constructor(scope: MetricsScope) {
+    this.#scope = scope;
+  }
+
+  acquire(name: string): RequestMetrics {
+    let entry = this.#byName.get(name);
+    if (!entry) {
+      entry = { metrics: new RequestMetrics(this.#scope.scope(name)), users: 0 };
+      this.#byName.set(name, entry);
+    }
+    entry.users += 1;
+    return entry.metrics;
+  }
+
+  release(name: string): void {
+    const entry = this.#byName.get(name);
+    if (!entry) return;
+    entry.users -= 1;
+    if (entry.users > 0) return;
+    this.#byName.delete(name);
+    this.#scope.prune(name);
+  }
+}
+
+interface StatusCounters {
+  readonly code: Counter;
+  readonly group: Counter;
+  readonly timeMs: Stat;
+}
+
+/** `status/<code>`, `status/<N>XX` and `time/<N>XX`, made as each status is first seen. */
+export class StatusMetrics {
+  readonly #scope: MetricsScope;
+  readonly #counters: (StatusCounters | undefined)[] = [];
+
+  constructor(scope: MetricsScope) {
+    this.#scope = scope;
+  }
+
+  record(status: number, timeMs: number): void {
+    let counters = this.#counters[status];
+    if (!counters) {
+      const group = `${Math.floor(status / 100)}XX`;
+      counters = {
+        code: this.#scope.counter('status', String(status)),
+        group: this.#scope.counter('status', group),
+        timeMs: this.#scope.stat('time', group),
+      };
+      this.#counters[status] = counters;
+    }
+    counters.code.inc();
+    counters.group.inc();
+    counters.timeMs.add(timeMs);
+  }
+}

@@ -1,0 +1,19 @@
+// RouterParts: what a trip needs of its router.
+
+import type { Clock } from '../base/clock.js';
+import type { Dtab } from '../base/dtab.js';
+import type { Random } from '../base/random.js';
+import type { Identifier } from '../identifier/identifier.js';
+import type { AccessLog } from './access-log.js';
+import type { BindingCache } from './binding-cache.js';
+
+export interface RouterParts {
+  readonly identify: Identifier;
+  readonly bindings: BindingCache;
+  /** For error messages: the interpreter has its own. */
+  readonly baseDtab: Dtab;
+  readonly bindingTimeoutMs: number;
+  readonly accessLog: AccessLog | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+}

@@ -1,0 +1,32 @@
+// Settings of a router's services and clients: what the configuration says of one name, ready to use.
+
+import type { AccrualFactory } from '../accrual/accrual.js';
+import type { BalancerFactory } from '../balancer/balancer.js';
+import type { Path } from '../base/path.js';
+import type { ResponseClassifier } from '../classifier/classifier.js';
+import type { RetryBudget } from '../retry/retry.js';
+
+/** Of one logical name. */
+export interface ServiceSettings {
+  /** Longest time for a request with all its attempts, in ms; undefined for none. */
+  readonly totalTimeoutMs: number | undefined;
+  readonly classifier: ResponseClassifier;
+}
+
+/** Of one bound name. */
+export interface ClientSettings {
+  readonly balancer: BalancerFactory;
+  readonly accrual: AccrualFactory;
+  makeRequeueBudget(): RetryBudget;
+  /** Longest time for one attempt, in ms; undefined for none. */
+  readonly requestAttemptTimeoutMs: number | undefined;
+  readonly maxConnections: number;
+  readonly maxWaiters: number;
+  /** For idle connections, in ms; Infinity for none. */
+  readonly idleTimeoutMs: number;
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean;
+}
+
+/** The settings that apply to a name, by the prefixes of `io.l5d.static` or the one block of `io.l5d.global`. */
+export type SettingsOf<Settings> = (name: Path) => Settings;

@@ -1,0 +1,515 @@
+// Http1Connection: the bytes of one caller's connection in, exchanges out, one at a time; responses written back in order.
+//
+// A state machine over one socket, longer than other files because its states share the socket's few flags. Requests
+// that are pipelined wait unparsed until the exchange before them has ended, so answers cannot get out of order.
+
+import type { Socket } from 'node:net';
+import { GatewayError } from '../base/errors.js';
+import type { Counter } from '../base/metrics.js';
+import type { Caller, Exchange, ExchangeListener } from '../service/exchange.js';
+import type { Headers } from '../service/headers.js';
+import type { RequestHead, ResponseHead } from '../service/message.js';
+import { UNKNOWN_LENGTH } from '../service/message.js';
+import { RequestBody } from '../service/request-body.js';
+import { ChunkedDecoder } from '../wire/chunked-decoder.js';
+import { HeadReader } from '../wire/head-reader.js';
+import { type BodyFraming, writeFields, writeResponseHead } from '../wire/head-writer.js';
+import { adoptPushSocket, HOLD_BYTES, PushReads, writeBody } from '../wire/push-socket.js';
+import { type ParsedRequest, parseRequestHead } from '../wire/request-head.js';
+import type { Http1ServerOptions } from './http1-options.js';
+
+/** What the connections of one server share. */
+export interface Http1ConnectionContext {
+  readonly options: Http1ServerOptions;
+  draining: boolean;
+  /** Grows while the server runs; the unit of `sweep`. */
+  tick: number;
+  readonly bytesReceived: Counter;
+  readonly bytesSent: Counter;
+  closed(connection: Http1Connection): void;
+}
+
+/**
+ * - `head`: between requests, or reading a head;
+ * - `length`, `chunked`: reading a body;
+ * - `wait`: the request is complete, its response is not;
+ * - `tunnel`: after 101;
+ * - `linger`: the last response is written, what still comes in is thrown away.
+ */
+type Mode = 'head' | 'length' | 'chunked' | 'wait' | 'tunnel' | 'linger';
+
+/** A body's chunk up to this size leaves in one write with the head before it; copying that much is cheaper than a write. */
+const COALESCE_BYTES = 8 * 1024;
+/** Body bytes of a request already answered that are read and dropped to keep the connection; a longer rest closes it. */
+const MAX_DISCARDED_BYTES = 256 * 1024;
+/** Ticks for a caller to close its side after our last byte, so that a reset does not overtake the response. */
+const LINGER_TICKS = 2;
+
+const CONNECTION = Symbol('connection');
+type ConnectionSocket = Socket & { [CONNECTION]: Http1Connection };
+
+export class Http1Connection implements Caller {
+  readonly connectionId: number;
+  readonly #socket: Socket;
+  readonly #reads: PushReads;
+  readonly #context: Http1ConnectionContext;
+  readonly #reader: HeadReader;
+  #mode: Mode = 'head';
+  #bodyLeft = 0;
+  #decoder: ChunkedDecoder | undefined;
+  #exchange: Http1Exchange | undefined;
+  /** The body being read; stays after its exchange ended early, until the rest of it has been dropped. */
+  #body: RequestBody | undefined;
+  #discarded = 0;
+  /** Bytes after the current request, unparsed. While there are any the socket is paused. */
+  #pipelined: Buffer | undefined;
+  #consuming = false;
+  #waitingSince: number;
+  #callerEnded = false;
+  /** A response chunk is held by the socket: the producer waits for `drain`. */
+  #blocked = false;
+
+  constructor(accepted: Socket, connectionId: number, context: Http1ConnectionContext) {
+    this.#reads = new PushReads((bytes) => this.#onData(bytes));
+    const socket = adoptPushSocket(accepted, this.#reads);
+    this.#socket = socket;
+    this.connectionId = connectionId;
+    this.#context = context;
+    this.#waitingSince = context.tick;
+    this.#reader = new HeadReader({
+      maxInitialLineBytes: context.options.maxInitialLineBytes,
+      maxHeaderBytes: context.options.maxHeaderBytes,
+      lineTooLong: 'request-line-too-long',
+      headersTooLarge: 'headers-too-large',
+      what: 'request',
+    });
+    // Shared listeners that find the connection on the socket: ten thousand idle connections need no closures of their own.
+    (socket as ConnectionSocket)[CONNECTION] = this;
+    socket.on('drain', onDrain);
+    socket.on('end', onEnd);
+    socket.on('error', onError);
+    socket.on('close', onClose);
+  }
+
+  // ---- Caller ----
+
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress ?? '';
+  }
+
+  get remotePort(): number {
+    return this.#socket.remotePort ?? 0;
+  }
+
+  get localAddress(): string {
+    return this.#socket.localAddress ?? '';
+  }
+
+  get localPort(): number {
+    return this.#socket.localPort ?? 0;
+  }
+
+  get secure(): boolean {
+    return false;
+  }
+
+  // ---- the server's side ----
+
+  drain(): void {
+    if (this.#mode === 'head' && !this.#reader.started && !this.#pipelined) this.#socket.destroy();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Called at each tick: closes what has waited for too long. */
+  sweep(headTicks: number, idleTicks: number): void {
+    const waited = this.#context.tick - this.#waitingSince;
+    if (this.#mode === 'linger') {
+      if (waited >= LINGER_TICKS) this.#socket.destroy();
+    } else if (this.#mode === 'head') {
+      if (!this.#reader.started) {
+        if (waited >= idleTicks) this.#socket.destroy();
+      } else if (waited >= headTicks) {
+        this.#refuse(new GatewayError('request-timeout', 'the request head did not arrive in time'));
+      }
+    }
+  }
+
+  // ---- bytes in ----
+
+  #onData(bytes: Buffer): void {
+    this.#context.bytesReceived.add(bytes.length);
+    this.#consume(bytes);
+  }
+
+  #consume(bytes: Buffer): void {
+    this.#consuming = true;
+    let i = 0;
+    try {
+      while (i < bytes.length) {
+        switch (this.#mode) {
+          case 'head':
+            i = this.#readHead(bytes, i);
+            break;
+          case 'length': {
+            const end = Math.min(bytes.length, i + this.#bodyLeft);
+            this.#bodyLeft -= end - i;
+            this.data(bytes.subarray(i, end));
+            i = end;
+            if (this.#bodyLeft === 0) this.end(undefined);
+            break;
+          }
+          case 'chunked':
+            i = (this.#decoder as ChunkedDecoder).decode(bytes, i, this);
+            break;
+          case 'wait':
+            // What one read brought at most: reading stops until the exchange has ended. Copied, as the buffer is shared.
+            this.#pipelined = Buffer.from(bytes.subarray(i));
+            this.#socket.pause();
+            i = bytes.length;
+            break;
+          case 'tunnel':
+            this.data(i === 0 ? bytes : bytes.subarray(i));
+            i = bytes.length;
+            break;
+          case 'linger':
+            i = bytes.length;
+            break;
+          default:
+            this.#mode satisfies never;
+        }
+      }
+    } catch (error) {
+      this.#refuse(
+        error instanceof GatewayError ? error : new GatewayError('internal', 'unexpected error', { cause: error }),
+      );
+    }
+    this.#consuming = false;
+  }
+
+  #readHead(bytes: Buffer, start: number): number {
+    const wasStarted = this.#reader.started;
+    const next = this.#reader.read(bytes, start);
+    if (next < 0) {
+      if (!wasStarted) this.#waitingSince = this.#context.tick;
+      return bytes.length;
+    }
+    this.#begin(parseRequestHead(this.#reader.text));
+    return next;
+  }
+
+  #begin({ head, keepAlive, chunked }: ParsedRequest): void {
+    let body: RequestBody | undefined;
+    if (head.hasBody) {
+      body = new RequestBody();
+      body.onResume = () => this.#resumeReading();
+      if (chunked) {
+        this.#decoder = new ChunkedDecoder(this.#context.options.maxHeaderBytes);
+        this.#mode = 'chunked';
+      } else if (head.upgrade === undefined) {
+        this.#bodyLeft = head.contentLength;
+        this.#mode = 'length';
+      } else {
+        this.#mode = 'wait';
+      }
+    } else {
+      this.#mode = 'wait';
+    }
+    this.#body = body;
+    const exchange = new Http1Exchange(this, head, body, keepAlive, this.#context.options.clock.now());
+    this.#exchange = exchange;
+    this.#context.options.serve(exchange);
+  }
+
+  /** Body bytes, from here and from the chunked decoder. */
+  data(chunk: Buffer): void {
+    if (!this.#body) return;
+    if (!this.#exchange && this.#mode !== 'tunnel') {
+      this.#discarded += chunk.length;
+      if (this.#discarded > MAX_DISCARDED_BYTES) this.#shutDown();
+      return;
+    }
+    let own = chunk;
+    if (chunk.length >= HOLD_BYTES && this.#reads.isShared) {
+      // The first of a long body: it may be held, so it cannot stay in the shared buffer.
+      own = Buffer.from(chunk);
+      this.#reads.startBulk();
+    }
+    if (this.#body.push(own)) return;
+    this.#reads.handOver();
+    this.#socket.pause();
+  }
+
+  /** The request's body is complete. */
+  end(trailers: Headers | undefined): void {
+    if (this.#mode === 'linger') return;
+    const body = this.#body;
+    this.#body = undefined;
+    this.#decoder = undefined;
+    this.#mode = 'wait';
+    this.#reads.endBulk();
+    body?.finish(trailers);
+    // It had been answered before it was complete: only this was missing for the next request.
+    if (!this.#exchange && this.#mode === 'wait') this.#nextRequest();
+  }
+
+  #resumeReading(): void {
+    if (!this.#pipelined) this.#socket.resume();
+  }
+
+  /** The caller closed its side. */
+  onEnd(): void {
+    this.#callerEnded = true;
+    if (this.#mode === 'tunnel') {
+      this.#body?.finish(undefined);
+      return;
+    }
+    // A FIN during an exchange is taken for a caller that gave up, as Linkerd (Netty) and nginx do: TCP does not tell
+    // the two apart, and work for callers that are gone is what overloads upstreams.
+    this.#socket.destroy();
+  }
+
+  onClose(): void {
+    const exchange = this.#exchange;
+    const body = this.#body;
+    this.#exchange = undefined;
+    this.#pipelined = undefined;
+    this.#mode = 'linger';
+    this.#body = undefined;
+    this.#context.closed(this);
+    if (!exchange && !body) return;
+    const error = new GatewayError('caller-gone', 'the caller closed the connection before its response');
+    if (exchange) exchange.listener?.callerGone(error);
+    // A tunnel whose other half has ended already, or a body that nobody reads any more.
+    else if (!this.#callerEnded) body?.fail(error);
+  }
+
+  onDrain(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.#exchange?.listener?.resume();
+  }
+
+  // ---- bytes out ----
+
+  /** Answers a request that cannot be served, and closes: nothing after a malformed byte can be trusted. */
+  #refuse(error: GatewayError): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.listener?.callerGone(error);
+    if (this.#mode === 'linger') return;
+    if (exchange?.headSent) {
+      this.#socket.resetAndDestroy();
+      return;
+    }
+    const { head, body } = this.#context.options.refuse(error);
+    this.write(writeResponseHead(head, 'length', 'close') + body.toString('latin1'));
+    this.#shutDown();
+  }
+
+  /** True: more is welcome. */
+  write(text: string): boolean {
+    this.#context.bytesSent.add(text.length);
+    return this.#socket.write(text, 'latin1');
+  }
+
+  /** `before` and `after` are text that leaves in one write with the chunk. False: see `BodySink.data`. */
+  writeChunk(before: string, chunk: Buffer, after: string): boolean {
+    this.#context.bytesSent.add(before.length + chunk.length + after.length);
+    const taken = writeBody(this.#socket, before, chunk, after);
+    if (!taken) this.#blocked = true;
+    return taken;
+  }
+
+  get draining(): boolean {
+    return this.#context.draining;
+  }
+
+  isCurrent(exchange: Http1Exchange): boolean {
+    return this.#exchange === exchange;
+  }
+
+  /** True while the caller still has to send more of the body than is worth reading for nothing. */
+  get mustCloseAfterResponse(): boolean {
+    if (!this.#body || this.#mode === 'wait') return false;
+    return this.#mode === 'length' && this.#bodyLeft > MAX_DISCARDED_BYTES;
+  }
+
+  /** After a 101 both ways carry raw bytes. */
+  openTunnel(): void {
+    this.#mode = 'tunnel';
+    const pipelined = this.#pipelined;
+    this.#pipelined = undefined;
+    this.#socket.resume();
+    if (pipelined) this.#consume(pipelined);
+  }
+
+  /** Our side of a tunnel is at its end. */
+  closeTunnel(): void {
+    this.#exchange = undefined;
+    this.#socket.end();
+    if (this.#callerEnded) return;
+    // Half-close: what the caller still sends goes on to the upstream.
+    this.#mode = 'tunnel';
+  }
+
+  /** The exchange's response is written completely. */
+  exchangeEnded(keepAlive: boolean): void {
+    this.#exchange = undefined;
+    if (!keepAlive || this.#context.draining) {
+      this.#shutDown();
+      return;
+    }
+    if (this.#mode !== 'wait') {
+      // Answered early: what is left of the request is read and dropped.
+      this.#discarded = 0;
+      this.#body?.discard();
+      return;
+    }
+    this.#body = undefined;
+    this.#nextRequest();
+  }
+
+  abort(): void {
+    this.#exchange = undefined;
+    // A reset, not a FIN: the caller must not take what it has for a complete response.
+    this.#socket.resetAndDestroy();
+  }
+
+  #nextRequest(): void {
+    this.#mode = 'head';
+    this.#waitingSince = this.#context.tick;
+    // Inside `#consume` its loop goes on; pipelined bytes can be there only outside of it.
+    if (this.#consuming) return;
+    const pipelined = this.#pipelined;
+    if (!pipelined) return;
+    this.#pipelined = undefined;
+    this.#socket.resume();
+    this.#consume(pipelined);
+  }
+
+  #shutDown(): void {
+    this.#body?.discard();
+    this.#body = undefined;
+    this.#pipelined = undefined;
+    this.#mode = 'linger';
+    this.#waitingSince = this.#context.tick;
+    this.#socket.end();
+    // Unread bytes in the socket's buffer would turn our close into a reset that can overtake the response.
+    this.#socket.resume();
+  }
+}
+
+function onDrain(this: Socket): void {
+  (this as ConnectionSocket)[CONNECTION].onDrain();
+}
+
+function onEnd(this: Socket): void {
+  (this as ConnectionSocket)[CONNECTION].onEnd();
+}
+
+/** A reset by the caller; `close` follows and does the work. */
+function onError(this: Socket): void {}
+
+function onClose(this: Socket): void {
+  (this as ConnectionSocket)[CONNECTION].onClose();
+}
+
+/** One request and the way back to its caller. After it ended, late calls do nothing. */
+class Http1Exchange implements Exchange {
+  listener: ExchangeListener | undefined;
+  headSent = false;
+  readonly request: RequestHead;
+  readonly body: RequestBody | undefined;
+  readonly receivedAt: number;
+  readonly #connection: Http1Connection;
+  #keepAlive: boolean;
+  #framing: BodyFraming = 'none';
+  /** Text that waits for `data`, `end` or `flush`, so that it leaves with what follows. */
+  #held = '';
+
+  constructor(
+    connection: Http1Connection,
+    request: RequestHead,
+    body: RequestBody | undefined,
+    keepAlive: boolean,
+    receivedAt: number,
+  ) {
+    this.#connection = connection;
+    this.request = request;
+    this.body = body;
+    this.#keepAlive = keepAlive;
+    this.receivedAt = receivedAt;
+  }
+
+  get caller(): Caller {
+    return this.#connection;
+  }
+
+  informational(head: ResponseHead): void {
+    // A 1.0 caller does not know 1xx (RFC 9110 §15.2).
+    if (!this.#connection.isCurrent(this) || this.headSent || this.request.version === '1.0') return;
+    this.#connection.write(writeResponseHead(head, 'none', ''));
+  }
+
+  head(head: ResponseHead): void {
+    if (!this.#connection.isCurrent(this) || this.headSent) return;
+    this.headSent = true;
+    const old = this.request.version === '1.0';
+    if (head.status === 101) {
+      this.#framing = 'tunnel';
+      this.#connection.write(writeResponseHead(head, 'tunnel', 'Upgrade'));
+      this.#connection.openTunnel();
+      return;
+    }
+    if (!head.hasBody) this.#framing = 'none';
+    else if (head.contentLength !== UNKNOWN_LENGTH) this.#framing = 'length';
+    else this.#framing = old ? 'close' : 'chunked';
+    if (this.#framing === 'close' || this.#connection.draining || this.#connection.mustCloseAfterResponse)
+      this.#keepAlive = false;
+    this.#held = writeResponseHead(head, this.#framing, this.#keepAlive ? (old ? 'keep-alive' : '') : 'close');
+  }
+
+  data(chunk: Buffer): boolean {
+    if (!this.#connection.isCurrent(this) || this.#framing === 'none' || chunk.length === 0) return true;
+    let before = this.#held;
+    let after = '';
+    if (this.#framing === 'chunked') {
+      before += `${chunk.length.toString(16)}\r\n`;
+      after = '\r\n';
+    }
+    if (this.#held !== '' && chunk.length <= COALESCE_BYTES && this.#held.length <= COALESCE_BYTES) {
+      this.#held = before + chunk.toString('latin1') + after;
+      return true;
+    }
+    this.#held = '';
+    return this.#connection.writeChunk(before, chunk, after);
+  }
+
+  flush(): void {
+    if (this.#held === '' || !this.#connection.isCurrent(this)) return;
+    const text = this.#held;
+    this.#held = '';
+    this.#connection.write(text);
+  }
+
+  end(trailers: Headers | undefined): void {
+    const connection = this.#connection;
+    if (!connection.isCurrent(this)) return;
+    if (this.#framing === 'tunnel') {
+      connection.closeTunnel();
+      return;
+    }
+    let text = this.#held;
+    this.#held = '';
+    if (this.#framing === 'chunked') text += trailers ? `0\r\n${writeFields(trailers)}\r\n` : '0\r\n\r\n';
+    if (text !== '') connection.write(text);
+    connection.exchangeEnded(this.#keepAlive);
+  }
+
+  fail(_error: Error): void {
+    if (this.#connection.isCurrent(this)) this.#connection.abort();
+  }
+}

@@ -1,0 +1,18 @@
+// RouteHeaders: the header lines that every request to one name carries, made once for all of them.
+
+import type { Headers } from './headers.js';
+
+export class RouteHeaders {
+  readonly headers: Headers;
+  /** The same as HTTP/1.1 text: complete lines, each ended by CRLF. */
+  readonly http1: string;
+
+  /** `headers` must be valid already and are not changed afterwards. */
+  constructor(headers: Headers) {
+    this.headers = headers;
+    let text = '';
+    for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
+    // Through a buffer, so that it is one flat string and not a rope to be flattened again for each request.
+    this.http1 = Buffer.from(text, 'latin1').toString('latin1');
+  }
+}

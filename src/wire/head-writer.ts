@@ -1,0 +1,47 @@
+// Heads out: RequestHead and ResponseHead written anew as HTTP/1.1 text from what was understood, never copied.
+
+import type { Headers } from '../service/headers.js';
+import { type RequestHead, type ResponseHead, UNKNOWN_LENGTH } from '../service/message.js';
+
+/**
+ * The head of a request to an upstream, with its empty line. `route` is text of complete header lines that every
+ * request to the same name carries; `authority` replaces the Host header.
+ */
+export function writeRequestHead(request: RequestHead, route: string, authority: string | undefined): string {
+  const old = request.version === '1.0';
+  let text = `${request.method} ${request.target} HTTP/${old ? '1.0' : '1.1'}\r\n`;
+  const { pairs, lower } = request.headers;
+  if (authority !== undefined) text += `Host: ${authority}\r\n`;
+  for (let i = 0, j = 0; i < lower.length; i += 1, j += 2) {
+    if (authority !== undefined && lower[i] === 'host') continue;
+    text += `${pairs[j]}: ${pairs[j + 1]}\r\n`;
+  }
+  text += route;
+  if (request.contentLength !== UNKNOWN_LENGTH) text += `Content-Length: ${request.contentLength}\r\n`;
+  else if (request.upgrade !== undefined) text += `Connection: Upgrade\r\nUpgrade: ${request.upgrade}\r\n`;
+  else if (request.hasBody) text += 'Transfer-Encoding: chunked\r\n';
+  if (request.expectContinue) text += 'Expect: 100-continue\r\n';
+  if (old) text += 'Connection: keep-alive\r\n';
+  return `${text}\r\n`;
+}
+
+/** How a response's body is delimited towards the caller; `tunnel` after 101. */
+export type BodyFraming = 'none' | 'length' | 'chunked' | 'close' | 'tunnel';
+
+/** The head of a response to a caller, with its empty line. `connection` is the value of the Connection header, or ''. */
+export function writeResponseHead(response: ResponseHead, framing: BodyFraming, connection: string): string {
+  let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n${writeFields(response.headers)}`;
+  if (framing === 'tunnel') text += `Upgrade: ${response.upgrade ?? ''}\r\n`;
+  if (framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
+  else if (response.contentLength !== UNKNOWN_LENGTH) text += `Content-Length: ${response.contentLength}\r\n`;
+  if (connection !== '') text += `Connection: ${connection}\r\n`;
+  return `${text}\r\n`;
+}
+
+/** Complete header lines. */
+export function writeFields(headers: Headers): string {
+  const { pairs } = headers;
+  let text = '';
+  for (let j = 0; j < pairs.length; j += 2) text += `${pairs[j]}: ${pairs[j + 1]}\r\n`;
+  return text;
+}

@@ -1,0 +1,121 @@
+// Sockets that push: bytes read into a buffer of ours and handed on at once, and writes that tell what they still hold.
+//
+// Node reads into a new 64 KiB buffer each time; with the `onread` option it reads into one that it is given, which on
+// small messages is a third of the whole cost of proxying. All sockets share one buffer, for whatever is read is used up
+// before the next read; a long body gets buffers of its own, so that it can be written on without a copy.
+// Measured reasons: docs/decisions/0002-own-http1-codec.md.
+
+import { connect, Socket, type TcpNetConnectOpts } from 'node:net';
+
+/** Also the high-water mark of writes, so that `drain` follows whenever a chunk of at least this size is still held. */
+export const HOLD_BYTES = 16 * 1024;
+/** A read of a short message. */
+const SHARED_BYTES = 64 * 1024;
+/** A read of a long body. */
+const BULK_BYTES = 128 * 1024;
+/** Up to this length text and bytes leave as one string: copying is cheaper than a second write. */
+const COALESCE_BYTES = 8 * 1024;
+
+const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
+
+/**
+ * Takes what was read. `bytes` may be used only during the call, except what is passed to a sink that answers false: that
+ * sink holds it, and `PushReads.handOver` must be called.
+ */
+export type ReadHandler = (bytes: Buffer) => void;
+
+/** Where the next read of one socket goes. */
+export class PushReads {
+  #current: Buffer = shared;
+  #next: Buffer | undefined = shared;
+  readonly #handler: ReadHandler;
+
+  constructor(handler: ReadHandler) {
+    this.#handler = handler;
+  }
+
+  /** True while bytes handed to the handler lie in the buffer that all sockets share. */
+  get isShared(): boolean {
+    return this.#current === shared;
+  }
+
+  /** From the next read on: a buffer of the socket's own. */
+  startBulk(): void {
+    if (this.isShared) this.#use(Buffer.allocUnsafeSlow(BULK_BYTES));
+  }
+
+  /** From the next read on: the shared buffer again. */
+  endBulk(): void {
+    if (!this.isShared) this.#use(shared);
+  }
+
+  /** Someone still holds bytes of the current buffer: the next read must not touch them. */
+  handOver(): void {
+    if (!this.isShared) this.#use(Buffer.allocUnsafeSlow(BULK_BYTES));
+  }
+
+  /** Bytes of a buffer that nobody else knows, from a socket without `onread`. */
+  push(bytes: Buffer): void {
+    this.#current = bytes;
+    this.#handler(bytes);
+  }
+
+  /** The `onread` option of a socket. */
+  onread(): { buffer: () => Uint8Array; callback: (read: number, buffer: Uint8Array) => boolean } {
+    return {
+      // Node asks after each read. The types want a buffer; no answer means the same one again.
+      buffer: () => {
+        const next = this.#next as Buffer;
+        this.#next = undefined;
+        return next;
+      },
+      callback: (read) => {
+        this.#handler(this.#current.subarray(0, read));
+        return true;
+      },
+    };
+  }
+
+  #use(buffer: Buffer): void {
+    this.#current = buffer;
+    this.#next = buffer;
+  }
+}
+
+/** A socket on its way to an address, pushing to `reads`. */
+export function connectPushSocket(options: TcpNetConnectOpts, reads: PushReads): Socket {
+  return connect({ ...options, allowHalfOpen: true, onread: reads.onread(), ...{ highWaterMark: HOLD_BYTES } });
+}
+
+/**
+ * A socket that a `net.Server` with `pauseOnConnect` accepted, pushing to `reads`. Node offers `onread` only to outgoing
+ * sockets; so the accepted handle is given to a socket made with it. Where a version of Node no longer has the handle
+ * there, the socket is used as it is, a third slower.
+ */
+export function adoptPushSocket(accepted: Socket, reads: PushReads): Socket {
+  const bearer = accepted as unknown as { _handle?: object | null };
+  const handle = bearer._handle;
+  if (typeof handle !== 'object' || handle === null) {
+    accepted.on('data', (bytes: Buffer) => reads.push(bytes));
+    accepted.resume();
+    return accepted;
+  }
+  bearer._handle = null;
+  const options = { handle, allowHalfOpen: true, onread: reads.onread(), highWaterMark: HOLD_BYTES };
+  return new Socket(options);
+}
+
+/**
+ * Writes `before`, `chunk` and `after` in one go. True: the chunk's bytes are no longer needed. False: they are still
+ * held and no more may be written until `drain`.
+ */
+export function writeBody(socket: Socket, before: string, chunk: Buffer, after: string): boolean {
+  if (chunk.length <= COALESCE_BYTES) return socket.write(before + chunk.toString('latin1') + after, 'latin1');
+  const held = chunk.length >= HOLD_BYTES;
+  socket.cork();
+  if (before !== '') socket.write(before, 'latin1');
+  const open = socket.write(held ? chunk : Buffer.from(chunk));
+  if (after !== '') socket.write(after, 'latin1');
+  socket.uncork();
+  return held ? socket.writableLength === 0 : open;
+}

@@ -1,0 +1,227 @@
+// The head of an HTTP/1.1 request: latin1 text up to the empty line in, RequestHead out, or a GatewayError.
+//
+// Strict on purpose: whatever two parsers could read differently is refused (request smuggling). Each refusal below names
+// the disagreement that it prevents.
+
+import { GatewayError } from '../base/errors.js';
+import { Headers } from '../service/headers.js';
+import { type HttpVersion, type RequestHead, UNKNOWN_LENGTH } from '../service/message.js';
+import { ConnectionOptions, isHopByHop } from './connection-options.js';
+import { endOfToken, quote, readFieldLines } from './field-lines.js';
+
+export interface ParsedRequest {
+  readonly head: RequestHead;
+  /** The caller allows another request on this connection. */
+  readonly keepAlive: boolean;
+  readonly chunked: boolean;
+}
+
+const SPACE = 32;
+
+// One draft for all connections: parsing is synchronous and never nested, so nothing is allocated but the result.
+const connection = new ConnectionOptions();
+let pairs: string[] = [];
+let lowers: string[] = [];
+let contentLength = UNKNOWN_LENGTH;
+let chunked = false;
+let host: string | undefined;
+let expectation: string | undefined;
+let upgrade: string | undefined;
+
+/**
+ * `text` is the whole head, its last line ended by CRLF and the empty line left out, `end` its length. Throws
+ * `GatewayError` with one of the codes bad-request, unsupported-version, expectation-failed, method-refused.
+ */
+export function parseRequestHead(text: string): ParsedRequest {
+  const methodEnd = endOfToken(text, 0);
+  if (methodEnd === 0 || text.charCodeAt(methodEnd) !== SPACE) throw badRequestLine(text);
+  const method = text.substring(0, methodEnd);
+  const targetEnd = endOfTarget(text, methodEnd + 1);
+  if (targetEnd === methodEnd + 1 || text.charCodeAt(targetEnd) !== SPACE) throw badRequestLine(text);
+  const target = text.substring(methodEnd + 1, targetEnd);
+  const version = readVersion(text, targetEnd + 1);
+
+  pairs = [];
+  lowers = [];
+  contentLength = UNKNOWN_LENGTH;
+  chunked = false;
+  host = undefined;
+  expectation = undefined;
+  upgrade = undefined;
+  connection.reset();
+  readFieldLines(text, targetEnd + 11, text.length, takeField);
+  return finish(method, target, version);
+}
+
+function takeField(spelling: string, lower: string, value: string): void {
+  switch (lower) {
+    case 'host':
+      if (host !== undefined) throw new GatewayError('bad-request', 'more than one Host header');
+      if (!isAuthority(value)) throw new GatewayError('bad-request', `malformed Host header ${quote(value)}`);
+      host = value;
+      break;
+    case 'connection':
+      connection.add(value);
+      return;
+    case 'content-length':
+      // Equal repeats are refused too: another parser may join them to "5, 5" or take the first of "5" and "5 6".
+      if (contentLength !== UNKNOWN_LENGTH)
+        throw new GatewayError('bad-request', 'conflicting `Content-Length` headers');
+      contentLength = parseContentLength(value);
+      return;
+    case 'transfer-encoding':
+      if (chunked || value.toLowerCase() !== 'chunked') {
+        throw new GatewayError(
+          'bad-request',
+          `Transfer-Encoding ${quote(value)}: only a single "chunked" is understood`,
+        );
+      }
+      chunked = true;
+      return;
+    case 'expect':
+      expectation = expectation === undefined ? value : `${expectation}, ${value}`;
+      return;
+    case 'upgrade':
+      upgrade = upgrade === undefined ? value : `${upgrade}, ${value}`;
+      return;
+    default:
+      if (isHopByHop(lower)) return;
+  }
+  pairs.push(spelling, value);
+  lowers.push(lower);
+}
+
+function finish(method: string, target: string, version: HttpVersion): ParsedRequest {
+  if (chunked && contentLength !== UNKNOWN_LENGTH) {
+    throw new GatewayError(
+      'bad-request',
+      'both Content-Length and Transfer-Encoding: which of them ends the body is not certain',
+    );
+  }
+  if (chunked && version === '1.0') {
+    throw new GatewayError('bad-request', 'Transfer-Encoding in an HTTP/1.0 request, which has none');
+  }
+  if (connection.forbidden !== undefined) {
+    throw new GatewayError(
+      'bad-request',
+      `Connection header lists ${quote(connection.forbidden)}, which is meant for every recipient`,
+    );
+  }
+  if (method === 'CONNECT') {
+    throw new GatewayError('method-refused', `CONNECT ${quote(target)} refused: this gateway is not a forward proxy`);
+  }
+  const headers = new Headers(pairs, lowers);
+  if (connection.listed) {
+    const listed = connection.listed;
+    headers.removeIf((lower) => listed.has(lower));
+  }
+
+  let absoluteScheme: string | undefined;
+  if (target.charCodeAt(0) !== 47 /* "/" */ && !(target === '*' && method === 'OPTIONS')) {
+    const absolute = splitAbsolute(target);
+    if (host !== undefined && host.toLowerCase() !== absolute.authority.toLowerCase()) {
+      // RFC 9112 §3.2.2 would have the target win; but whoever filters by Host would have seen the other name.
+      throw new GatewayError(
+        'bad-request',
+        `Host ${quote(host)} differs from the target's authority ${quote(absolute.authority)}`,
+      );
+    }
+    if (host === undefined) headers.add('Host', absolute.authority);
+    host = absolute.authority;
+    absoluteScheme = absolute.scheme;
+    target = absolute.rest;
+  }
+  if (host === undefined && version === '1.1') throw new GatewayError('bad-request', 'Host header is missing');
+
+  const bodyFollows = chunked || contentLength > 0;
+  if (expectation !== undefined && version === '1.1' && expectation.toLowerCase() !== '100-continue') {
+    throw new GatewayError('expectation-failed', `Expect ${quote(expectation)}: only 100-continue is understood`);
+  }
+  const tunnel = connection.upgrade && version === '1.1' && !bodyFollows ? tunnelProtocol(upgrade) : undefined;
+  const head: RequestHead = {
+    method,
+    target,
+    version,
+    absoluteScheme,
+    headers,
+    contentLength,
+    hasBody: bodyFollows || tunnel !== undefined,
+    upgrade: tunnel,
+    expectContinue: expectation !== undefined && version === '1.1' && bodyFollows,
+  };
+  const keepAlive = version === '1.1' ? !connection.close : connection.keepAlive && !connection.close;
+  return { head, keepAlive, chunked };
+}
+
+/** Printable ASCII before `?`, and also bytes above it after. No `#`: a target has no fragment (RFC 9112 §3.2). */
+function endOfTarget(text: string, from: number): number {
+  let i = from;
+  let query = false;
+  for (; ; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 63 /* ? */) query = true;
+    if (c <= SPACE || c === 0x7f || c === 35 /* # */ || Number.isNaN(c)) return i;
+    if (c > 0x7f && !query) return i;
+  }
+}
+
+function readVersion(text: string, at: number): HttpVersion {
+  // Eight characters and CRLF; startsWith compares without allocating.
+  if (text.startsWith('HTTP/1.1\r\n', at)) return '1.1';
+  if (text.startsWith('HTTP/1.0\r\n', at)) return '1.0';
+  if (/^HTTP\/[0-9]\.[0-9]\r\n/.test(text.substring(at, at + 10))) {
+    throw new GatewayError('unsupported-version', `${text.substring(at, at + 8)} is not spoken here, want HTTP/1.1`);
+  }
+  throw badRequestLine(text);
+}
+
+function badRequestLine(text: string): GatewayError {
+  const line = text.substring(0, Math.min(text.indexOf('\r\n') >= 0 ? text.indexOf('\r\n') : text.length, 80));
+  return new GatewayError(
+    'bad-request',
+    `malformed request line ${quote(line)}: want method, target and HTTP/1.1, one space between`,
+  );
+}
+
+/** Digits only, and few enough to be exact as a number. Shared with responses. */
+export function parseContentLength(value: string): number {
+  if (!/^[0-9]{1,15}$/.test(value)) {
+    throw new GatewayError('bad-request', `Content-Length ${quote(value)} is not a number of bytes`);
+  }
+  return Number(value);
+}
+
+/** `reg-name`, IPv4 or `[IPv6]`, with an optional port (RFC 3986 §3.2). Empty is legal (RFC 9112 §3.2). */
+function isAuthority(value: string): boolean {
+  return /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?$/.test(value);
+}
+
+interface AbsoluteTarget {
+  readonly scheme: string;
+  readonly authority: string;
+  readonly rest: string;
+}
+
+/** `http://host:port/path?query` in its parts; the rest is kept as text, its percent-encoding untouched. */
+function splitAbsolute(target: string): AbsoluteTarget {
+  const parts = /^(https?):\/\/([^/?]+)(.*)$/i.exec(target);
+  if (!parts || !isAuthority(parts[2] as string)) {
+    throw new GatewayError('bad-request', `request target ${quote(target)} is neither a path nor an http URI`);
+  }
+  const rest = parts[3] as string;
+  return {
+    scheme: (parts[1] as string).toLowerCase(),
+    authority: parts[2] as string,
+    rest: rest.startsWith('/') ? rest : `/${rest}`,
+  };
+}
+
+/**
+ * The protocol that may be tunnelled. `h2c` never is: a backend that takes the upgrade would then be spoken to past the
+ * gateway's routing (h2c smuggling); such a request is served as plain HTTP/1.1, as RFC 9110 §7.8 allows.
+ */
+function tunnelProtocol(value: string | undefined): string | undefined {
+  if (value === undefined || value === '') return undefined;
+  const offers = value.split(',').map((offer) => offer.trim().toLowerCase());
+  return offers.some((offer) => offer === 'h2c' || offer === 'h2' || offer === '') ? undefined : value;
+}
