@@ -129,10 +129,14 @@ class GatewayLinker implements Linker, AdminSource {
   async listen(): Promise<ListeningOn> {
     try {
       const { host: ip, port } = await this.#admin.listen();
+      // After the first port: a second start by mistake ends there, and must not empty the access log of the first.
+      for (const { router } of this.#routers) router.open();
       const servers: (ListenAddress & { router: string })[] = [];
       for (const { config, servers: listeners } of this.#routers) {
         for (const server of listeners) {
-          const address = await server.listen();
+          const address = await server.listen().catch((cause: Error) => {
+            throw new Error(`Cannot start router ${config.label}: ${cause.message}`, { cause });
+          });
           this.#bound.set(server, address);
           servers.push({ ...address, router: config.label });
         }
@@ -221,9 +225,7 @@ class GatewayLinker implements Linker, AdminSource {
     const { kinds, clock, random } = this.#options;
     const metrics = this.metrics.scope('rt', config.label);
     if (config.originator) metrics.gauge(['originator'], () => 1);
-    const interpreter = this.#own(
-      makePlugin(kinds.interpreter, config.interpreter, { dtab: config.dtab, namers: this.#namers, system }),
-    );
+    const interpreter = this.#own(linkInterpreter(config, kinds, { namers: this.#namers, system }));
     const identifiers = config.identifier.map((plugin) =>
       makePlugin(kinds.identifier, plugin, { dstPrefix: config.dstPrefix }),
     );
@@ -295,7 +297,7 @@ class GatewayLinker implements Linker, AdminSource {
       ...(backlog === undefined ? {} : { backlog }),
       ...limits,
       serve: router.serve(stack),
-      refuse: stack.respondToError,
+      refuse: (error) => stack.refuse(error),
       clock,
       metrics,
     });
@@ -362,6 +364,15 @@ export function linkNamers(
     throw error;
   }
   return { namers, system, close };
+}
+
+/** What binds the names of a router of the file. The namers stay their maker's to close. */
+export function linkInterpreter(
+  { interpreter, dtab }: Pick<RouterConfig, 'interpreter' | 'dtab'>,
+  kinds: Kinds,
+  { namers, system }: Pick<LinkedNamers, 'namers' | 'system'>,
+): Interpreter {
+  return makePlugin(kinds.interpreter, interpreter, { dtab, namers, system });
 }
 
 /** Prometheus' page is always there, as metrics.json is: a file that names the telemeter only moves it. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // linkgate: the command line.
 
-import { run } from './cli/run.js';
+import { runProgram } from './cli/program.js';
+import { makeProcessTerminal } from './cli/terminal.js';
 
-process.exitCode = await run(process.argv[2] ?? '-');
+process.exitCode = await runProgram(process.argv.slice(2), makeProcessTerminal());

@@ -2,17 +2,13 @@
 //
 // It asks the interpreter that binds the router's traffic, so what it shows is what requests get.
 
-import { computed } from '@preact/signals-core';
-import { type Activity, firstSettled, mapActivity, ok, type State } from '../base/activity.js';
+import { type Activity, firstSettled, mapActivity } from '../base/activity.js';
 import type { Dtab } from '../base/dtab.js';
 import { parseDtab, parsePath } from '../base/name-grammar.js';
 import type { Path } from '../base/path.js';
-import { type DelegateTree, delegateTreeJson } from '../naming/delegate-tree.js';
+import { DELEGATION_TIMEOUT_MS, type DelegateTree, delegateTreeJson } from '../naming/delegate-tree.js';
 import type { AdminHandler, AdminRequest, AdminResponse, AdminSource } from './handler.js';
 import { emptyResponse, jsonResponse, textResponse } from './responses.js';
-
-/** Linkerd's; not configurable. */
-const TIMEOUT_MS = 2000;
 
 interface Question {
   /** Label of a router. */
@@ -85,17 +81,16 @@ async function answer(source: AdminSource, { namespace, dtab, path }: Question):
 
 /** Waits for the whole tree, each leaf's addresses included. */
 async function settledAnswer(delegation: Activity<DelegateTree>): Promise<AdminResponse> {
-  const document = mapActivity(delegation, delegateTreeJson);
-  // A failure counts as an answer, so that `firstSettled` rejects for one reason only.
-  const answers = computed((): State<AdminResponse> => {
-    const now = document.value;
-    if (now.state === 'failed') return ok(textResponse(500, now.error.message));
-    return now.state === 'ok' ? ok(jsonResponse(now.value)) : now;
-  });
-  try {
-    return await firstSettled(answers, TIMEOUT_MS);
-  } catch {
-    return textResponse(503, 'Request timed out.');
+  const now = await firstSettled(mapActivity(delegation, delegateTreeJson), DELEGATION_TIMEOUT_MS);
+  switch (now.state) {
+    case 'ok':
+      return jsonResponse(now.value);
+    case 'failed':
+      return textResponse(500, now.error.message);
+    case 'pending':
+      return textResponse(503, 'Request timed out.');
+    default:
+      return now satisfies never;
   }
 }
 

@@ -49,27 +49,23 @@ export function observe<T>(source: ReadonlySignal<T>, observer: (value: T) => vo
 }
 
 /**
- * The first state that is not pending. Observes only until then. Rejects with the error of a failed state, or with
- * `RangeError` when it is still pending after `timeoutMs`.
+ * The first state that is not pending, or the pending one when there is no other within `timeoutMs`. Observes only until
+ * then; keeps the process alive meanwhile.
  */
-export function firstSettled<T>(activity: Activity<T>, timeoutMs: number): Promise<T> {
-  return new Promise((resolve, reject) => {
+export function firstSettled<T>(activity: Activity<T>, timeoutMs: number): Promise<State<T>> {
+  return new Promise((resolve) => {
     let stop: (() => void) | undefined;
     let settled = false;
-    const finish = (then: () => void): void => {
+    const finish = (state: State<T>): void => {
       settled = true;
       clearTimeout(timer);
       stop?.();
-      then();
+      resolve(state);
     };
-    const timer = setTimeout(
-      () => finish(() => reject(new RangeError(`still pending after ${timeoutMs} ms`))),
-      timeoutMs,
-    );
+    const timer = setTimeout(() => finish(PENDING), timeoutMs);
     stop = observe(activity, (now) => {
-      if (settled || now.state === 'pending') return;
       // Inside the first run `stop` is not known yet; the check below stops it.
-      finish(() => (now.state === 'ok' ? resolve(now.value) : reject(now.error)));
+      if (!settled && now.state !== 'pending') finish(now);
     });
     if (settled) stop();
   });

@@ -1,30 +1,49 @@
 // Reading a configuration file for any command: a path or `-` in, the checked configuration or a report of errors out.
 
-import { readFile, stat } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
+import { readFile } from 'node:fs/promises';
 import { type ConfigError, type LinkerdConfig, parseConfig, showConfigError } from '../../config/schema/parse.js';
 import { kinds } from '../kinds.js';
+import type { Terminal } from './terminal.js';
 
 export type ReadConfig =
-  | { readonly ok: true; readonly config: LinkerdConfig; readonly raw: unknown }
   | {
-      readonly ok: false;
-      readonly errors: readonly ConfigError[];
-      /** The same for people, one error a line. */
-      readonly report: string;
-    };
+      readonly ok: true;
+      /** Its name for messages. */
+      readonly file: string;
+      readonly config: LinkerdConfig;
+      readonly raw: unknown;
+    }
+  | RefusedConfig;
 
-export async function readConfig(file: string): Promise<ReadConfig> {
-  const name = file === '-' ? '<stdin>' : file;
+export interface RefusedConfig {
+  readonly ok: false;
+  readonly errors: readonly ConfigError[];
+  /** The same for people: one error a line, then one line that counts them. */
+  readonly report: string;
+}
+
+export async function readConfig(file: string, terminal: Terminal): Promise<ReadConfig> {
   let text: string;
   try {
-    if (file !== '-' && !(await stat(file)).isFile()) throw new Error('not a file');
-    text = file === '-' ? await readAll(process.stdin) : await readFile(file, 'utf8');
-  } catch {
-    const error = { file: name, line: 1, column: 1, path: '', message: `config is not a file: ${file}` };
-    return { ok: false, errors: [error], report: error.message };
+    text = file === '-' ? await terminal.readStdin() : await readFile(file, 'utf8');
+  } catch (error) {
+    return refuseWhole(file, `config is not a file: ${file}${reasonOf(error as NodeJS.ErrnoException)}`);
   }
+  const name = file === '-' ? '<stdin>' : file;
   const parsed = parseConfig(text, name, kinds);
-  if (parsed.ok) return parsed;
-  return { ok: false, errors: parsed.errors, report: parsed.errors.map(showConfigError).join('\n') };
+  if (parsed.ok) return { ...parsed, file: name };
+  const { errors } = parsed;
+  const count = errors.length === 1 ? '1 error' : `${errors.length} errors`;
+  return { ok: false, errors, report: `${errors.map(showConfigError).join('\n')}\n${name}: ${count}\n` };
+}
+
+/** An error that has no place in the file. */
+export function refuseWhole(file: string, message: string): RefusedConfig {
+  return { ok: false, errors: [{ file, line: 1, column: 1, path: '', message }], report: `${message}\n` };
+}
+
+/** The words before it are Linkerd's, for whatever goes wrong. */
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'ENOENT') return '';
+  return code === 'EISDIR' ? ' (it is a directory)' : ` (${message})`;
 }

@@ -1,55 +1,88 @@
 // `linkgate run`: a configuration file in, a serving gateway out, until a signal or admin ends it.
 
+import { showAddress } from '../base/addr.js';
 import { realClock } from '../base/clock.js';
-import { flushLogs, makeLogger } from '../base/log.js';
+import { flushLogs, LOG_LEVELS, makeLogger, setLogLevel } from '../base/log.js';
 import { realRandom } from '../base/random.js';
 import { kinds } from '../kinds.js';
 import { makeLinker } from '../linker.js';
+import { type Command, UsageError } from './command.js';
+import { exitOnDefect, exitWhenStuck } from './last-resort.js';
 import { readConfig } from './read-config.js';
+import { explainStartFailure } from './start-failure.js';
+import { onStopSignal } from './stop-signal.js';
+import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
 
-const log = makeLogger('main');
+export const runCommand: Command = {
+  name: 'run',
+  summary: 'serve until SIGTERM, SIGINT or /admin/shutdown',
+  operand: '<config>',
+  operandHelp: 'a linkerd.yaml (YAML or JSON); - for stdin',
+  options: { 'log-level': { value: '<level>', help: `${LOG_LEVELS.join(', ')}; default INFO` } },
+  details: `At the first signal listeners close and running requests get admin.shutdownGraceMs
+(10 seconds) to finish; a second signal ends the process at once. Logs go to stderr, one
+JSON object a line. A file that is called like a command is run as ./check.
+`,
+  examples: [
+    'linkgate config/quickstart.yaml',
+    'linkgate run --log-level DEBUG config/quickstart.yaml',
+    'linkgate - < config/quickstart.yaml',
+  ],
+  run: async ({ operand, value }, terminal) => {
+    const level = value('log-level');
+    if (level !== undefined) setRootLevel(level);
+    return serve(operand, terminal);
+  },
+};
 
-/**
- * Serves until SIGTERM, SIGINT or `/admin/shutdown`, then drains: listeners close, running exchanges finish within
- * `admin.shutdownGraceMs`. A second signal ends the process at once. Answers the exit code: 0 after a drain, 1 when the
- * configuration is refused or a port cannot be bound.
- */
-export async function run(file: string): Promise<number> {
-  const read = await readConfig(file);
+function setRootLevel(word: string): void {
+  const level = LOG_LEVELS.find((one) => one === word.toUpperCase());
+  if (!level) throw new UsageError(`--log-level is "${word}", want one of ${LOG_LEVELS.join(', ')}`);
+  setLogLevel('root', level);
+}
+
+/** After the grace period: what is left then is closed by force, which takes no time unless something is broken. */
+const STUCK_AFTER_MS = 5000;
+
+/** Answers 0 after a drain, 1 when the configuration is refused or a port cannot be bound; nothing is left open then. */
+async function serve(file: string, terminal: Terminal): Promise<number> {
+  const log = makeLogger('main');
+  const read = await readConfig(file, terminal);
   if (!read.ok) {
-    process.stderr.write(`${read.report}\n`);
+    terminal.err(`${read.report}linkgate: not started: the configuration is refused\n`);
     return 1;
   }
+  exitOnDefect(log);
   let shutDown = (_why: string): void => {};
   const stopped = new Promise<string>((resolve) => {
     shutDown = resolve;
   });
-  const linker = makeLinker({
-    config: read.config,
-    raw: read.raw,
-    kinds,
-    build: { name: 'linkgate', version: VERSION, startedAt: realClock.epochMs() },
-    clock: realClock,
-    random: realRandom,
-    onShutdownRequest: () => shutDown('/admin/shutdown'),
-  });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      shutDown(signal);
-      process.once(signal, () => process.exit(1));
-    });
-  }
+  onStopSignal(shutDown, log);
+  let drain: () => Promise<void>;
   try {
+    const linker = makeLinker({
+      config: read.config,
+      raw: read.raw,
+      kinds,
+      build: { name: 'linkgate', version: VERSION, startedAt: realClock.epochMs() },
+      clock: realClock,
+      random: realRandom,
+      onShutdownRequest: () => shutDown('/admin/shutdown'),
+    });
     const { admin, servers } = await linker.listen();
-    for (const { router, ip, port } of servers) log.info(`serving ${router} on ${ip}:${port}`);
-    log.info(`admin on http://${admin.ip}:${admin.port}/`);
+    for (const { router, ip, port } of servers) {
+      log.info(`serving ${router} on ${showAddress({ host: ip, port })}`, { router, ip, port });
+    }
+    log.info(`admin on http://${showAddress({ host: admin.ip, port: admin.port })}/`, admin);
+    drain = () => linker.drain();
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`);
+    terminal.err(`linkgate: ${explainStartFailure(error)}\nlinkgate: not started: nothing is listening\n`);
     return 1;
   }
   log.info(`shutting down: ${await stopped}`);
-  await linker.drain();
+  exitWhenStuck(read.config.admin.shutdownGraceMs + STUCK_AFTER_MS, realClock, log);
+  await drain();
   flushLogs();
   return 0;
 }

@@ -6,7 +6,6 @@ import type { Socket } from 'node:net';
 import { showAddress } from '../base/addr.js';
 import type { TimerHandle } from '../base/clock.js';
 import { GatewayError, type Resend } from '../base/errors.js';
-import type { BodySink } from '../service/body-sink.js';
 import type { Dispatched, ResponseSink } from '../service/exchange.js';
 import type { Headers } from '../service/headers.js';
 import type { RequestHead } from '../service/message.js';
@@ -15,10 +14,12 @@ import type { RequestBody } from '../service/request-body.js';
 import type { RouteHeaders } from '../service/route-headers.js';
 import { ChunkedDecoder } from '../wire/chunked-decoder.js';
 import { HeadReader } from '../wire/head-reader.js';
-import { writeFields, writeRequestHead } from '../wire/head-writer.js';
-import { connectPushSocket, HOLD_BYTES, PushReads, writeBody } from '../wire/push-socket.js';
+import { writeRequestHead } from '../wire/head-writer.js';
+import { MessageWriter } from '../wire/message-writer.js';
+import { connectPushSocket, HOLD_BYTES, PushReads, PushWrites } from '../wire/push-socket.js';
 import { type ParsedResponse, parseResponseHead } from '../wire/response-head.js';
 import type { EndpointClientOptions } from './client.js';
+import { RequestWriter, type RequestWriterOwner } from './request-writer.js';
 
 /** The pool, as its connections see it. */
 export interface Http1ConnectionOwner {
@@ -33,17 +34,17 @@ export interface Http1ConnectionOwner {
  * - `connecting`: the request is held until the socket is connected;
  * - `idle`: no request; any byte that comes is unsolicited;
  * - `head`, `length`, `chunked`, `untilClose`: reading a response;
+ * - `done`: the response is complete, the rest of what came with it is not looked at yet;
  * - `tunnel`: after 101;
  * - `closed`.
  */
-type Mode = 'connecting' | 'idle' | 'head' | 'length' | 'chunked' | 'untilClose' | 'tunnel' | 'closed';
-
-const COALESCE_BYTES = 8 * 1024;
+type Mode = 'connecting' | 'idle' | 'head' | 'length' | 'chunked' | 'untilClose' | 'done' | 'tunnel' | 'closed';
 
 const CONNECTION = Symbol('connection');
 type ConnectionSocket = Socket & { [CONNECTION]: Http1ClientConnection };
 
-export class Http1ClientConnection implements Dispatched {
+export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
+  readonly writer: MessageWriter;
   /** `clock.now()` at which it became idle; kept by the pool. */
   idleSince = 0;
   readonly #owner: Http1ConnectionOwner;
@@ -57,13 +58,15 @@ export class Http1ClientConnection implements Dispatched {
   #route: RouteHeaders;
   #body: RequestBody | undefined;
   #sink: ResponseSink | undefined;
-  #writer: RequestWriter | undefined;
+  #bodyWriter: RequestWriter | undefined;
   #decoder: ChunkedDecoder | undefined;
   #bodyLeft = 0;
   #keepAlive = false;
+  #paused = false;
   /** Exchanges completed before the current one: a connection with any may have been closed by the upstream unnoticed. */
   #served = 0;
   #responseStarted = false;
+  #trailers: Headers | undefined;
 
   constructor(
     owner: Http1ConnectionOwner,
@@ -94,6 +97,7 @@ export class Http1ClientConnection implements Dispatched {
       this.#reads,
     );
     this.#socket = socket;
+    this.writer = new MessageWriter(new PushWrites(socket, options.metrics.sentBytes));
     (socket as ConnectionSocket)[CONNECTION] = this;
     socket.on('connect', onConnect);
     socket.on('drain', onDrain);
@@ -122,51 +126,45 @@ export class Http1ClientConnection implements Dispatched {
     const head = writeRequestHead(request, this.#route.http1, this.#owner.options.address.meta.authority);
     const body = this.#body;
     if (!body || request.upgrade !== undefined) {
-      this.write(head);
+      this.writer.begin(head, 'none');
+      this.writer.flush();
       return;
     }
-    const writer = new RequestWriter(this, head, request.contentLength === UNKNOWN_LENGTH ? 'chunked' : 'length');
-    this.#writer = writer;
-    body.attach(writer);
+    this.writer.begin(head, request.contentLength === UNKNOWN_LENGTH ? 'chunked' : 'length');
+    const bodyWriter = new RequestWriter(this);
+    this.#bodyWriter = bodyWriter;
+    body.attach(bodyWriter);
     // The rest of the body may be in the caller's next packet; its head must not wait for that.
-    if (writer.holds) process.nextTick(flushWriter, writer);
+    if (this.writer.isHolding) process.nextTick(flushBody, bodyWriter);
   }
 
-  /** Called also by the request's writer. */
-  write(text: string): void {
-    this.#owner.options.metrics.sentBytes.add(text.length);
-    this.#socket.write(text, 'latin1');
-  }
-
-  /** Called by the request's writer. False: see `BodySink.data`. */
-  writeRequest(before: string, chunk: Buffer, after: string): boolean {
-    this.#owner.options.metrics.sentBytes.add(before.length + chunk.length + after.length);
-    return writeBody(this.#socket, before, chunk, after);
-  }
-
-  /** The half-close of a tunnel's caller. */
   endTunnel(): void {
     this.#socket.end();
   }
 
-  isCurrent(writer: RequestWriter): boolean {
-    return this.#writer === writer;
+  isCurrent(body: RequestWriter): boolean {
+    return this.#bodyWriter === body;
   }
 
   onDrain(): void {
-    if (this.#writer) this.#body?.resume();
+    if (this.#bodyWriter) this.#body?.resume();
   }
 
   // ---- Dispatched ----
 
   cancel(_error: Error): void {
+    const isConnecting = this.#mode === 'connecting';
     this.#finishExchange();
     this.#close();
-    // A reset tells the upstream that nobody wants the answer; a FIN would not stop its work.
-    this.#socket.resetAndDestroy();
+    // A reset tells the upstream that nobody wants the answer; a FIN would not stop its work. Node resets a socket that is
+    // still connecting only once it is connected, which to a dead host takes minutes.
+    if (isConnecting) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
   }
 
   resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
     this.#socket.resume();
   }
 
@@ -221,8 +219,12 @@ export class Http1ClientConnection implements Dispatched {
           this.data(i === 0 ? bytes : bytes.subarray(i));
           i = bytes.length;
           break;
+        case 'done':
+          // Bytes after a complete response must never be taken for the answer to the next request (response splitting).
+          this.#keepAlive = false;
+          i = bytes.length;
+          break;
         case 'idle':
-          // Bytes after a complete response: whose answer they are meant to be is unknown, so nobody gets them.
           this.destroy();
           return;
         case 'connecting':
@@ -232,12 +234,13 @@ export class Http1ClientConnection implements Dispatched {
           this.#mode satisfies never;
       }
     }
+    if (this.#mode === 'done') this.#finishResponse();
   }
 
   #readHead(bytes: Buffer, start: number): number {
     const next = this.#reader.read(bytes, start);
     if (next < 0) return bytes.length;
-    const parsed = parseResponseHead(this.#reader.text, this.#request.method);
+    const parsed = parseResponseHead(this.#reader, this.#request.method);
     if (parsed.head.status === 101) this.#openTunnel(parsed);
     else if (parsed.head.status < 200) this.#sink?.informational(parsed.head);
     else this.#beginResponse(parsed);
@@ -256,8 +259,9 @@ export class Http1ClientConnection implements Dispatched {
     this.#keepAlive = false;
     // The caller's side opens first, so that its bytes find a sink.
     const body = this.#body as RequestBody;
-    this.#writer = new RequestWriter(this, '', 'tunnel');
-    body.attach(this.#writer);
+    this.writer.begin('', 'tunnel');
+    this.#bodyWriter = new RequestWriter(this);
+    body.attach(this.#bodyWriter);
     body.release();
     this.#sink?.head(head);
   }
@@ -294,31 +298,41 @@ export class Http1ClientConnection implements Dispatched {
     }
     if (this.#sink.data(own)) return;
     this.#reads.handOver();
+    this.#paused = true;
     this.#socket.pause();
   }
 
   /** The response's body is complete. */
   end(trailers: Headers | undefined): void {
-    const sink = this.#sink;
+    // The sink may have cancelled on the way.
+    if (this.#mode === 'closed') return;
     this.#reads.endBulk();
+    this.#trailers = trailers;
+    this.#mode = 'done';
+  }
+
+  #finishResponse(): void {
+    const trailers = this.#trailers;
+    this.#trailers = undefined;
     const reusable = this.#keepAlive && !(this.#body && !this.#body.finished);
-    this.#finishExchange();
+    const sink = this.#finishExchange();
     if (reusable) {
       this.#mode = 'idle';
       this.#served += 1;
-      sink?.end(trailers);
       // The sink may have paused reading with the last chunk.
-      this.#socket.resume();
-      if (this.#mode === 'idle') this.#owner.released(this);
+      this.resume();
+      // Before the sink hears of it: the next request of a caller that pipelines finds this connection free.
+      this.#owner.released(this);
     } else {
       this.destroy();
-      sink?.end(trailers);
     }
+    sink?.end(trailers);
   }
 
   onEnd(): void {
     if (this.#mode === 'untilClose') {
       this.end(undefined);
+      this.#finishResponse();
     } else if (this.#mode === 'tunnel') {
       const sink = this.#sink;
       this.#sink = undefined;
@@ -357,7 +371,7 @@ export class Http1ClientConnection implements Dispatched {
     const sink = this.#finishExchange();
     this.destroy();
     if (!sink) {
-      tunnelBody?.discard();
+      if (tunnelBody && !tunnelBody.finished) tunnelBody.abandon();
       return;
     }
     const where = showAddress(this.#owner.options.address);
@@ -380,8 +394,8 @@ export class Http1ClientConnection implements Dispatched {
   #finishExchange(): ResponseSink | undefined {
     const sink = this.#sink;
     this.#sink = undefined;
-    if (this.#writer) {
-      this.#writer = undefined;
+    if (this.#bodyWriter) {
+      this.#bodyWriter = undefined;
       this.#body?.detach();
     }
     this.#body = undefined;
@@ -432,57 +446,6 @@ function isOffered(chosen: string, offered: string): boolean {
     .some((offer) => offer.trim() === chosen.toLowerCase());
 }
 
-function flushWriter(writer: RequestWriter): void {
-  writer.flush();
-}
-
-/** Writes the body of one request after its head, which it holds until there is something to send with it. */
-class RequestWriter implements BodySink {
-  readonly #connection: Http1ClientConnection;
-  readonly #framing: 'length' | 'chunked' | 'tunnel';
-  #held: string;
-
-  constructor(connection: Http1ClientConnection, head: string, framing: 'length' | 'chunked' | 'tunnel') {
-    this.#connection = connection;
-    this.#held = head;
-    this.#framing = framing;
-  }
-
-  get holds(): boolean {
-    return this.#held !== '';
-  }
-
-  data(chunk: Buffer): boolean {
-    if (!this.#connection.isCurrent(this) || chunk.length === 0) return true;
-    let before = this.#held;
-    let after = '';
-    if (this.#framing === 'chunked') {
-      before += `${chunk.length.toString(16)}\r\n`;
-      after = '\r\n';
-    }
-    if (this.#held !== '' && chunk.length <= COALESCE_BYTES && this.#held.length <= COALESCE_BYTES) {
-      this.#held = before + chunk.toString('latin1') + after;
-      return true;
-    }
-    this.#held = '';
-    return this.#connection.writeRequest(before, chunk, after);
-  }
-
-  flush(): void {
-    if (this.#held === '' || !this.#connection.isCurrent(this)) return;
-    const text = this.#held;
-    this.#held = '';
-    this.#connection.write(text);
-  }
-
-  end(trailers: Headers | undefined): void {
-    if (!this.#connection.isCurrent(this)) return;
-    if (this.#framing === 'chunked') this.#held += trailers ? `0\r\n${writeFields(trailers)}\r\n` : '0\r\n\r\n';
-    this.flush();
-    if (this.#framing === 'tunnel') this.#connection.endTunnel();
-  }
-
-  fail(error: Error): void {
-    if (this.#connection.isCurrent(this)) this.#connection.cancel(error);
-  }
+function flushBody(body: RequestWriter): void {
+  body.flush();
 }

@@ -40,6 +40,9 @@ export interface WeightedDelegate {
   readonly tree: DelegateTree;
 }
 
+/** For how long an answer for people waits for the addresses of its leaves. Linkerd's; not configurable. */
+export const DELEGATION_TIMEOUT_MS = 2000;
+
 /**
  * The /delegator.json document of `tree`, fields in Linkerd's order, absent ones left out. Reads the addresses of each
  * leaf and is pending until all are known, so it runs inside `computed`: `mapActivity(delegation, delegateTreeJson)`.

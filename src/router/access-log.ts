@@ -23,6 +23,8 @@ export interface AccessLogOptions {
 }
 
 export interface AccessLog extends Closable {
+  /** Opens the file. Throws when it cannot be opened. Call it once; lines before it are lost. */
+  open(): void;
   /** Once a response head, as it ends. `remoteAddress` is the caller's. Hot path: about a microsecond, never waits. */
   log(request: RequestHead, response: ResponseHead, remoteAddress: string): void;
   /** For SIGHUP: opens the file anew, behind the lines so far. */
@@ -33,10 +35,7 @@ export interface AccessLog extends Closable {
   close(): Promise<void>;
 }
 
-/**
- * Opens the log. Routers that name the same file share one writer, which has the settings of the first. Throws when the
- * file cannot be opened.
- */
+/** Touches no file yet. Routers that name the same file share one writer, which has the settings of the first to open. */
 export function makeAccessLog(options: AccessLogOptions): AccessLog {
   return new FileAccessLog(options);
 }
@@ -53,17 +52,23 @@ const openFiles = new Map<string, SharedFile>();
 class FileAccessLog implements AccessLog {
   readonly #clock: Clock;
   readonly #path: string;
-  readonly #shared: SharedFile;
-  readonly #file: LogFile;
+  readonly #options: AccessLogOptions;
+  #shared: SharedFile | undefined;
+  #file: LogFile | undefined;
   #closed: Promise<void> | undefined;
 
   /** The time stamp of all lines of one second. */
   #second = Number.NaN;
   #stamp = '';
 
-  constructor({ logger = makeLogger('access-log'), ...options }: AccessLogOptions) {
+  constructor(options: AccessLogOptions) {
     this.#clock = options.clock;
     this.#path = resolve(options.path);
+    this.#options = options;
+  }
+
+  open(): void {
+    const { logger = makeLogger('access-log'), ...options } = this.#options;
     const settings = JSON.stringify([options.rollPolicy, options.append, options.rotateCount]);
     let shared = openFiles.get(this.#path);
     if (!shared) {
@@ -80,7 +85,7 @@ class FileAccessLog implements AccessLog {
   }
 
   get droppedLines(): number {
-    return this.#file.droppedLines;
+    return this.#file?.droppedLines ?? 0;
   }
 
   log(request: RequestHead, response: ResponseHead, remoteAddress: string): void {
@@ -92,7 +97,7 @@ class FileAccessLog implements AccessLog {
     }
     const { headers } = request;
     const length = response.contentLength < 0 ? '-' : response.contentLength;
-    this.#file.write(
+    this.#file?.write(
       `${word(headers.get('host'))} ${remoteAddress} - - [${this.#stamp}] "${request.method} ${word(request.target)} HTTP/${
         request.version
       }" ${response.status} ${length} "${quoted(headers.get('referer'))}" "${quoted(headers.get('user-agent'))}"\n`,
@@ -101,7 +106,7 @@ class FileAccessLog implements AccessLog {
   }
 
   reopen(): void {
-    this.#file.reopen();
+    this.#file?.reopen();
   }
 
   close(): Promise<void> {
@@ -110,10 +115,11 @@ class FileAccessLog implements AccessLog {
   }
 
   async #release(): Promise<void> {
+    if (!this.#shared) return;
     this.#shared.users -= 1;
     if (this.#shared.users > 0) return;
     openFiles.delete(this.#path);
-    await this.#file.close();
+    await this.#shared.file.close();
   }
 }
 

@@ -90,7 +90,9 @@ function isReadHere(lowerName: string): boolean {
 }
 
 function isReadHereButDeadline(lowerName: string): boolean {
-  return lowerName === CTX_DTAB || lowerName === USER_DTAB || lowerName === CTX_TRACE || lowerName === SAMPLE;
+  if (lowerName === CTX_DTAB || lowerName === USER_DTAB || lowerName === CTX_TRACE || lowerName === SAMPLE) return true;
+  // Where the gateway before sent the request: this one says where it sends it.
+  return lowerName.startsWith('l5d-dst-');
 }
 
 function readDtabs(headers: Headers): Dtab {

@@ -6,7 +6,7 @@ import { makeLogger } from '../base/log.js';
 import type { Path } from '../base/path.js';
 import type { Refusal } from '../server/server.js';
 import { Headers } from '../service/headers.js';
-import { makeResponseHead } from '../service/message.js';
+import { makeResponseHead, type RequestHead } from '../service/message.js';
 
 /** Linkerd's statuses (http.md §3): timeouts are 503 and never 504, no route is 502 or 400 and never 404. */
 export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
@@ -56,26 +56,31 @@ export interface ErrorResponderOptions {
   readonly maxBodyBytes: number;
 }
 
-export type RespondToError = (error: GatewayError) => Refusal;
+/** `request` is left out where there is none yet. */
+export type RespondToError = (error: GatewayError, request?: RequestHead) => Refusal;
 
 /**
  * The response has `l5d-err` with the message, form-encoded as Linkerd does, and the message as `text/plain` body. With
  * `clearContext` both are left out, since they name services and addresses.
  */
 export function makeErrorResponder(options: ErrorResponderOptions, clearContext: boolean): RespondToError {
-  return (error) => {
+  return (error, request) => {
     if (error.code === 'internal') log.error(error.message, { err: error.cause ?? error });
     const headers = new Headers();
     if (error.code === 'method-refused') headers.add('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE');
-    if (error.code === 'over-capacity') headers.add('Retry-After', '0');
+    const isNack = error.code === 'over-capacity' && !request?.hasBody;
+    if (isNack) {
+      headers.add('Retry-After', '0');
+      headers.add('finagle-http-nack', 'true');
+    }
     if (!clearContext) {
       headers.add('l5d-err', formEncode(error.message).slice(0, options.maxHeaderBytes));
       if (error.resend === 'safe') headers.add('l5d-retryable', 'true');
-      if (error.code === 'over-capacity') headers.add('finagle-http-nack', 'true');
     }
     const body = clearContext ? Buffer.alloc(0) : Buffer.from(error.message, 'utf8').subarray(0, options.maxBodyBytes);
     if (body.length > 0) headers.add('Content-Type', 'text/plain');
-    const status = ERROR_STATUS[error.code];
+    // A Finagle client sends a nacked request again by itself; one whose body may be half sent it must not (http.md §3).
+    const status = error.code === 'over-capacity' && !isNack ? 502 : ERROR_STATUS[error.code];
     return { head: makeResponseHead(status, REASONS[status] ?? '', headers, body.length), body };
   };
 }

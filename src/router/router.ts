@@ -67,6 +67,11 @@ export class Router implements Closable {
     this.#parts = { ...options, bindings };
   }
 
+  /** Opens the access log. Throws when its file cannot be opened. Before the first listener; call it once. */
+  open(): void {
+    this.#options.accessLog?.open();
+  }
+
   /** What a listener with this server stack does with its exchanges. */
   serve(server: ServerStack): ServeExchange {
     return (exchange) => new Trip(this.#parts, server, exchange).start();

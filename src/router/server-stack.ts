@@ -2,6 +2,7 @@
 
 import { GatewayError } from '../base/errors.js';
 import type { Counter, MetricsScope } from '../base/metrics.js';
+import type { Refusal } from '../server/server.js';
 import type { Headers } from '../service/headers.js';
 import { type ErrorResponderOptions, makeErrorResponder, type RespondToError } from './error-responder.js';
 import type { AddForwarded } from './forwarded.js';
@@ -35,6 +36,12 @@ export class ServerStack {
     this.nacks = options.metrics.counter('nacks');
     this.respondToError = makeErrorResponder(options, options.clearContext);
   }
+
+  /** The answer to what could not be read as a request; so it is in none of the counts of requests, but in its own. */
+  refuse(error: GatewayError): Refusal {
+    this.options.metrics.counter('refused', error.code).inc();
+    return this.respondToError(error);
+  }
 }
 
 /** `Via` entry of this hop. `linkerd`, because call depth is counted together with 1.x hops on the way. */
@@ -45,7 +52,7 @@ export function viaEntry(version: string): string {
 /** Adds our entry to Via, joining several lines into one: 1.x lost all but the first. */
 export function appendVia(headers: Headers, entry: string): void {
   const before = headers.get('via');
-  if (before === undefined) headers.add('Via', entry);
+  if (before === undefined) headers.addKnown('Via', 'via', entry);
   else headers.set('Via', [...headers.getAll('via'), entry].join(', '));
 }
 

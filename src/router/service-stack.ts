@@ -19,9 +19,9 @@ import {
 import type { RequestMetrics } from './request-metrics.js';
 import type { ServiceSettings } from './settings.js';
 
-/** A request that waits for a name to be bound for the first time. */
+/** A request that waits for a name to be bound, or for the addresses that it is bound to. */
 export interface BindingWaiter {
-  /** Ask again. */
+  /** The binding changed: ask again, unless the wait is over. */
   bound(): void;
 }
 
@@ -39,7 +39,7 @@ export interface ServiceStackOptions extends NameTreeServiceOptions {
   readonly settings: ServiceSettings;
   readonly metrics: RequestMetrics;
   readonly random: Random;
-  /** The stack left the cache. */
+  /** The stack left the cache and nobody waits for it. */
   readonly closed: () => void;
 }
 
@@ -60,6 +60,7 @@ export class ServiceStack implements Closable {
   #bindings = new Map<BoundLeaf, Binding>();
   #only: Binding | undefined;
   #error: Error | undefined;
+  #life: 'open' | 'closing' | 'closed' = 'open';
 
   constructor(options: ServiceStackOptions) {
     this.#options = options;
@@ -86,15 +87,21 @@ export class ServiceStack implements Closable {
     return binding;
   }
 
+  /** Until `forget`. */
   whenBound(waiter: BindingWaiter): void {
     this.#waiters.add(waiter);
   }
 
   forget(waiter: BindingWaiter): void {
     this.#waiters.delete(waiter);
+    if (this.#life === 'closing') this.close();
   }
 
+  /** Takes effect when the last waiter is gone: a name pushed out of the cache while it is bound must not hang requests. */
   close(): void {
+    if (this.#life === 'closed') return;
+    this.#life = this.#waiters.size > 0 ? 'closing' : 'closed';
+    if (this.#life === 'closing') return;
     this.#stopObserving();
     if (this.#tree) releaseServiceTree(this.#tree, this.#options);
     this.#options.closed();
@@ -114,9 +121,6 @@ export class ServiceStack implements Closable {
         this.#tree.type === 'union' ? undefined : { state: 'bound', leaf: pickLeaf(this.#tree, this.#options.random) };
       if (before) releaseServiceTree(before, this.#options);
     }
-    if (this.#waiters.size === 0) return;
-    const waiters = [...this.#waiters];
-    this.#waiters.clear();
-    for (const waiter of waiters) waiter.bound();
+    if (this.#waiters.size > 0) for (const waiter of [...this.#waiters]) waiter.bound();
   }
 }

@@ -13,6 +13,7 @@ const ID = 8;
 const SPAN = 0;
 const PARENT = 8;
 const TRACE = 16;
+const FLAGS = 24;
 const FLAGS_LAST_BYTE = 31;
 const SHORT_LENGTH = 32;
 const LONG_LENGTH = 40;
@@ -46,16 +47,33 @@ export function writeTrace(
   } else {
     // As in Finagle, the first span of a trace is its own parent and gives the trace its id.
     fillRandom(TRACE, random);
-    scratch.copy(scratch, PARENT, TRACE, TRACE + ID);
-    scratch.fill(0, TRACE + ID, SHORT_LENGTH);
+    for (let i = 0; i < ID; i++) {
+      scratch[PARENT + i] = scratch[TRACE + i] as number;
+      scratch[FLAGS + i] = 0;
+    }
     if (sampleRate !== undefined) scratch[FLAGS_LAST_BYTE] = SAMPLING_KNOWN | (random() < sampleRate ? SAMPLED : 0);
   }
   fillRandom(SPAN, random);
-  headers.set('l5d-ctx-trace', scratch.toString('base64', 0, caller ? caller.length : SHORT_LENGTH));
-  headers.set('l5d-reqid', scratch.toString('hex', TRACE, TRACE + ID));
+  setKnown(headers, 'l5d-ctx-trace', scratch.toString('base64', 0, caller ? caller.length : SHORT_LENGTH));
+  let requestId = '';
+  for (let i = TRACE; i < TRACE + ID; i++) requestId += HEX[scratch[i] as number];
+  setKnown(headers, 'l5d-reqid', requestId);
 }
 
 function fillRandom(offset: number, random: Random): void {
-  scratch.writeUInt32BE(Math.floor(random() * 2 ** 32), offset);
-  scratch.writeUInt32BE(Math.floor(random() * 2 ** 32), offset + 4);
+  for (let at = offset; at < offset + ID; at += 4) {
+    const bits = (random() * 2 ** 32) >>> 0;
+    scratch[at] = bits >>> 24;
+    scratch[at + 1] = bits >>> 16;
+    scratch[at + 2] = bits >>> 8;
+    scratch[at + 3] = bits;
+  }
+}
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** `name` is in lower case. Most requests do not have it yet. */
+function setKnown(headers: Headers, name: string, value: string): void {
+  if (headers.has(name)) headers.set(name, value);
+  else headers.addKnown(name, name, value);
 }

@@ -35,6 +35,8 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 /** Share of the requeue budget's balance that one request may use (Finagle's RequeueFilter). */
 const REQUEUES_PER_REQUEST = 0.2;
 
+const SUCCESS_CLASS = 'l5d-success-class';
+
 export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, AddressWaiter {
   readonly #router: RouterParts;
   readonly #server: ServerStack;
@@ -44,6 +46,8 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
   #leaf: BoundLeaf | undefined;
   /** The leaf's metrics have been told of this request. */
   #isClientStarted = false;
+  /** The service or the client may have this trip among its waiters. */
+  #isWaiting = false;
   #endpoint: Endpoint | undefined;
   #dispatched: Dispatched | undefined;
   /** The caller's Host, where an endpoint is asked under another. */
@@ -112,17 +116,15 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
   }
 
   #identify(): void {
-    const { request, caller, receivedAt } = this.#exchange;
+    const { request, receivedAt } = this.#exchange;
     const { identify, bindings, random } = this.#router;
-    const summary = (reason: string): string =>
-      `Unknown destination: Request("${request.method} ${request.target}", from /${caller.remoteAddress}:${caller.remotePort}) / ${reason}`;
     let name: ReturnType<typeof identify>;
     try {
       name = identify(request);
     } catch (error) {
-      throw new GatewayError('unidentified', summary((error as Error).message), { cause: error });
+      throw this.#unidentified((error as Error).message, error);
     }
-    if (name instanceof Unidentified) throw new GatewayError('unidentified', summary(name.reason));
+    if (name instanceof Unidentified) throw this.#unidentified(name.reason, undefined);
 
     const service = bindings.get(name, this.#context.localDtab, receivedAt);
     this.#service = service;
@@ -133,14 +135,27 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     if (totalTimeoutMs !== undefined) this.#totalTimer = this.#timeout(totalTimeoutMs, service.service.show());
   }
 
+  #unidentified(reason: string, cause: unknown): GatewayError {
+    const { request, caller } = this.#exchange;
+    const summary = `Request("${request.method} ${request.target}", from /${caller.remoteAddress}:${caller.remotePort})`;
+    return new GatewayError('unidentified', `Unknown destination: ${summary} / ${reason}`, { cause });
+  }
+
   // ---- bound ----
 
-  /** Also called when the name that was waited for is bound. */
   bound(): void {
-    this.#route();
+    this.#routeAgain();
   }
 
   addressesKnown(): void {
+    this.#routeAgain();
+  }
+
+  /** May be called for both: who waits for addresses is also told when the name is bound anew. */
+  #routeAgain(): void {
+    if (this.#done || this.#isClientStarted) return;
+    this.#leaf?.client.forget(this);
+    this.#leaf = undefined;
     this.#route();
   }
 
@@ -168,6 +183,8 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     } else if (leaf.client.isPending) {
       this.#leaf = leaf;
       leaf.client.whenKnown(this);
+      // While the addresses do not come the name may be bound elsewhere.
+      service.whenBound(this);
       this.#awaitBinding();
     } else {
       this.#bindingTimer?.cancel();
@@ -180,6 +197,7 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
   }
 
   #awaitBinding(): void {
+    this.#isWaiting = true;
     const { bindingTimeoutMs, clock } = this.#router;
     this.#bindingTimer ??= clock.after(bindingTimeoutMs, () => {
       const name = (this.#service as ServiceStack).service.show();
@@ -233,7 +251,8 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
 
   head(response: ResponseHead): void {
     const { request, caller, receivedAt } = this.#exchange;
-    const { service, client } = { service: this.#service as ServiceStack, client: (this.#leaf as BoundLeaf).client };
+    const service = this.#service as ServiceStack;
+    const { client } = this.#leaf as BoundLeaf;
     this.#latencyMs = this.#router.clock.now() - receivedAt;
     this.#verdict = service.settings.classifier.classifyResponse(request, response);
     client.statuses.record(response.status, this.#latencyMs);
@@ -251,7 +270,9 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
         return;
       }
     } else {
-      headers.set('l5d-success-class', this.#verdict === 'success' ? '1.0' : '0.0');
+      const success = this.#verdict === 'success' ? '1.0' : '0.0';
+      if (headers.has(SUCCESS_CLASS)) headers.set(SUCCESS_CLASS, success);
+      else headers.addKnown(SUCCESS_CLASS, SUCCESS_CLASS, success);
     }
     this.#sendHead(response);
   }
@@ -368,7 +389,7 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
   #answer(error: GatewayError): void {
     if (this.#done) return;
     this.#latencyMs = this.#router.clock.now() - this.#exchange.receivedAt;
-    const { head, body } = this.#server.respondToError(error);
+    const { head, body } = this.#server.respondToError(error, this.#exchange.request);
     this.#finish(head.status < 500, error);
     this.#respond(head, body);
   }
@@ -405,11 +426,11 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     this.#serverTimer?.cancel();
     this.#count(this.#server.metrics, success, error);
     if (this.#service) {
-      this.#service.forget(this);
+      if (this.#isWaiting) this.#service.forget(this);
       this.#count(this.#service.metrics, success, error);
     }
     if (!this.#leaf) return;
-    this.#leaf.client.forget(this);
+    if (this.#isWaiting) this.#leaf.client.forget(this);
     if (this.#isClientStarted) {
       this.#count(this.#leaf.client.metrics, success, error);
       this.#count(this.#leaf.metrics, success, error);

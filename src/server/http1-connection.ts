@@ -6,16 +6,15 @@
 import type { Socket } from 'node:net';
 import { GatewayError } from '../base/errors.js';
 import type { Counter } from '../base/metrics.js';
-import type { Caller, Exchange, ExchangeListener } from '../service/exchange.js';
 import type { Headers } from '../service/headers.js';
-import type { RequestHead, ResponseHead } from '../service/message.js';
-import { UNKNOWN_LENGTH } from '../service/message.js';
 import { RequestBody } from '../service/request-body.js';
 import { ChunkedDecoder } from '../wire/chunked-decoder.js';
 import { HeadReader } from '../wire/head-reader.js';
-import { type BodyFraming, writeFields, writeResponseHead } from '../wire/head-writer.js';
-import { adoptPushSocket, HOLD_BYTES, PushReads, writeBody } from '../wire/push-socket.js';
+import { writeResponseHead } from '../wire/head-writer.js';
+import { MessageWriter } from '../wire/message-writer.js';
+import { adoptPushSocket, HOLD_BYTES, PushReads, PushWrites } from '../wire/push-socket.js';
 import { type ParsedRequest, parseRequestHead } from '../wire/request-head.js';
+import { Http1Exchange, type Http1ExchangeOwner } from './http1-exchange.js';
 import type { Http1ServerOptions } from './http1-options.js';
 
 /** What the connections of one server share. */
@@ -38,8 +37,6 @@ export interface Http1ConnectionContext {
  */
 type Mode = 'head' | 'length' | 'chunked' | 'wait' | 'tunnel' | 'linger';
 
-/** A body's chunk up to this size leaves in one write with the head before it; copying that much is cheaper than a write. */
-const COALESCE_BYTES = 8 * 1024;
 /** Body bytes of a request already answered that are read and dropped to keep the connection; a longer rest closes it. */
 const MAX_DISCARDED_BYTES = 256 * 1024;
 /** Ticks for a caller to close its side after our last byte, so that a reset does not overtake the response. */
@@ -48,10 +45,12 @@ const LINGER_TICKS = 2;
 const CONNECTION = Symbol('connection');
 type ConnectionSocket = Socket & { [CONNECTION]: Http1Connection };
 
-export class Http1Connection implements Caller {
+export class Http1Connection implements Http1ExchangeOwner {
   readonly connectionId: number;
+  readonly writer: MessageWriter;
   readonly #socket: Socket;
   readonly #reads: PushReads;
+  readonly #writes: PushWrites;
   readonly #context: Http1ConnectionContext;
   readonly #reader: HeadReader;
   #mode: Mode = 'head';
@@ -68,11 +67,15 @@ export class Http1Connection implements Caller {
   #callerEnded = false;
   /** A response chunk is held by the socket: the producer waits for `drain`. */
   #blocked = false;
+  /** The next request waits for `drain`. */
+  #stalled = false;
 
   constructor(accepted: Socket, connectionId: number, context: Http1ConnectionContext) {
     this.#reads = new PushReads((bytes) => this.#onData(bytes));
     const socket = adoptPushSocket(accepted, this.#reads);
     this.#socket = socket;
+    this.#writes = new PushWrites(socket, context.bytesSent);
+    this.writer = new MessageWriter(this.#writes);
     this.connectionId = connectionId;
     this.#context = context;
     this.#waitingSince = context.tick;
@@ -120,7 +123,9 @@ export class Http1Connection implements Caller {
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    // Not a FIN: half a response without a length would look like a whole one.
+    if (this.#exchange || this.#mode === 'tunnel') this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
   }
 
   /** Called at each tick: closes what has waited for too long. */
@@ -196,7 +201,7 @@ export class Http1Connection implements Caller {
       if (!wasStarted) this.#waitingSince = this.#context.tick;
       return bytes.length;
     }
-    this.#begin(parseRequestHead(this.#reader.text));
+    this.#begin(parseRequestHead(this.#reader));
     return next;
   }
 
@@ -287,6 +292,7 @@ export class Http1Connection implements Caller {
   }
 
   onDrain(): void {
+    if (this.#stalled) this.#nextRequest();
     if (!this.#blocked) return;
     this.#blocked = false;
     this.#exchange?.listener?.resume();
@@ -304,23 +310,22 @@ export class Http1Connection implements Caller {
       this.#socket.resetAndDestroy();
       return;
     }
+    if (!exchange && this.#mode !== 'head') {
+      // The rest of a request that has its answer: a second one would pass for the answer to the next.
+      this.#shutDown();
+      return;
+    }
     const { head, body } = this.#context.options.refuse(error);
-    this.write(writeResponseHead(head, 'length', 'close') + body.toString('latin1'));
+    this.#writes.text(writeResponseHead(head, 'length', 'close') + body.toString('latin1'));
     this.#shutDown();
   }
 
-  /** True: more is welcome. */
-  write(text: string): boolean {
-    this.#context.bytesSent.add(text.length);
-    return this.#socket.write(text, 'latin1');
+  writeInformational(text: string): void {
+    this.#writes.text(text);
   }
 
-  /** `before` and `after` are text that leaves in one write with the chunk. False: see `BodySink.data`. */
-  writeChunk(before: string, chunk: Buffer, after: string): boolean {
-    this.#context.bytesSent.add(before.length + chunk.length + after.length);
-    const taken = writeBody(this.#socket, before, chunk, after);
-    if (!taken) this.#blocked = true;
-    return taken;
+  block(): void {
+    this.#blocked = true;
   }
 
   get draining(): boolean {
@@ -331,13 +336,14 @@ export class Http1Connection implements Caller {
     return this.#exchange === exchange;
   }
 
-  /** True while the caller still has to send more of the body than is worth reading for nothing. */
-  get mustCloseAfterResponse(): boolean {
-    if (!this.#body || this.#mode === 'wait') return false;
-    return this.#mode === 'length' && this.#bodyLeft > MAX_DISCARDED_BYTES;
+  get isRequestComplete(): boolean {
+    return !this.#body || this.#mode === 'wait';
   }
 
-  /** After a 101 both ways carry raw bytes. */
+  get isLongBodyLeft(): boolean {
+    return !this.isRequestComplete && this.#mode === 'length' && this.#bodyLeft > MAX_DISCARDED_BYTES;
+  }
+
   openTunnel(): void {
     this.#mode = 'tunnel';
     const pipelined = this.#pipelined;
@@ -346,16 +352,15 @@ export class Http1Connection implements Caller {
     if (pipelined) this.#consume(pipelined);
   }
 
-  /** Our side of a tunnel is at its end. */
   closeTunnel(): void {
     this.#exchange = undefined;
     this.#socket.end();
     if (this.#callerEnded) return;
     // Half-close: what the caller still sends goes on to the upstream.
     this.#mode = 'tunnel';
+    if (this.#body) this.#body.onAbandoned = () => this.abort();
   }
 
-  /** The exchange's response is written completely. */
   exchangeEnded(keepAlive: boolean): void {
     this.#exchange = undefined;
     if (!keepAlive || this.#context.draining) {
@@ -379,6 +384,12 @@ export class Http1Connection implements Caller {
   }
 
   #nextRequest(): void {
+    // A caller that sends requests and does not read the answers: they must not pile up here.
+    this.#stalled = this.#socket.writableNeedDrain;
+    if (this.#stalled) {
+      this.#mode = 'wait';
+      return;
+    }
     this.#mode = 'head';
     this.#waitingSince = this.#context.tick;
     // Inside `#consume` its loop goes on; pipelined bytes can be there only outside of it.
@@ -415,101 +426,4 @@ function onError(this: Socket): void {}
 
 function onClose(this: Socket): void {
   (this as ConnectionSocket)[CONNECTION].onClose();
-}
-
-/** One request and the way back to its caller. After it ended, late calls do nothing. */
-class Http1Exchange implements Exchange {
-  listener: ExchangeListener | undefined;
-  headSent = false;
-  readonly request: RequestHead;
-  readonly body: RequestBody | undefined;
-  readonly receivedAt: number;
-  readonly #connection: Http1Connection;
-  #keepAlive: boolean;
-  #framing: BodyFraming = 'none';
-  /** Text that waits for `data`, `end` or `flush`, so that it leaves with what follows. */
-  #held = '';
-
-  constructor(
-    connection: Http1Connection,
-    request: RequestHead,
-    body: RequestBody | undefined,
-    keepAlive: boolean,
-    receivedAt: number,
-  ) {
-    this.#connection = connection;
-    this.request = request;
-    this.body = body;
-    this.#keepAlive = keepAlive;
-    this.receivedAt = receivedAt;
-  }
-
-  get caller(): Caller {
-    return this.#connection;
-  }
-
-  informational(head: ResponseHead): void {
-    // A 1.0 caller does not know 1xx (RFC 9110 §15.2).
-    if (!this.#connection.isCurrent(this) || this.headSent || this.request.version === '1.0') return;
-    this.#connection.write(writeResponseHead(head, 'none', ''));
-  }
-
-  head(head: ResponseHead): void {
-    if (!this.#connection.isCurrent(this) || this.headSent) return;
-    this.headSent = true;
-    const old = this.request.version === '1.0';
-    if (head.status === 101) {
-      this.#framing = 'tunnel';
-      this.#connection.write(writeResponseHead(head, 'tunnel', 'Upgrade'));
-      this.#connection.openTunnel();
-      return;
-    }
-    if (!head.hasBody) this.#framing = 'none';
-    else if (head.contentLength !== UNKNOWN_LENGTH) this.#framing = 'length';
-    else this.#framing = old ? 'close' : 'chunked';
-    if (this.#framing === 'close' || this.#connection.draining || this.#connection.mustCloseAfterResponse)
-      this.#keepAlive = false;
-    this.#held = writeResponseHead(head, this.#framing, this.#keepAlive ? (old ? 'keep-alive' : '') : 'close');
-  }
-
-  data(chunk: Buffer): boolean {
-    if (!this.#connection.isCurrent(this) || this.#framing === 'none' || chunk.length === 0) return true;
-    let before = this.#held;
-    let after = '';
-    if (this.#framing === 'chunked') {
-      before += `${chunk.length.toString(16)}\r\n`;
-      after = '\r\n';
-    }
-    if (this.#held !== '' && chunk.length <= COALESCE_BYTES && this.#held.length <= COALESCE_BYTES) {
-      this.#held = before + chunk.toString('latin1') + after;
-      return true;
-    }
-    this.#held = '';
-    return this.#connection.writeChunk(before, chunk, after);
-  }
-
-  flush(): void {
-    if (this.#held === '' || !this.#connection.isCurrent(this)) return;
-    const text = this.#held;
-    this.#held = '';
-    this.#connection.write(text);
-  }
-
-  end(trailers: Headers | undefined): void {
-    const connection = this.#connection;
-    if (!connection.isCurrent(this)) return;
-    if (this.#framing === 'tunnel') {
-      connection.closeTunnel();
-      return;
-    }
-    let text = this.#held;
-    this.#held = '';
-    if (this.#framing === 'chunked') text += trailers ? `0\r\n${writeFields(trailers)}\r\n` : '0\r\n\r\n';
-    if (text !== '') connection.write(text);
-    connection.exchangeEnded(this.#keepAlive);
-  }
-
-  fail(_error: Error): void {
-    if (this.#connection.isCurrent(this)) this.#connection.abort();
-  }
 }

@@ -2,9 +2,12 @@
 
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { TimerHandle } from '../base/clock.js';
+import { makeLogger } from '../base/log.js';
 import { Http1Connection, type Http1ConnectionContext } from './http1-connection.js';
 import type { Http1ServerOptions } from './http1-options.js';
 import type { ListenAddress, Server } from './server.js';
+
+const log = makeLogger('server');
 
 const DEFAULT_HEAD_TIMEOUT_MS = 30_000;
 const DEFAULT_IDLE_TIMEOUT_MS = 600_000;
@@ -49,8 +52,11 @@ export class Http1Server implements Server {
   listen(): Promise<ListenAddress> {
     const { ip, port, backlog } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (cause) => {
-        reject(new Error(`Cannot listen on ${ip}:${port}: ${cause.message}`, { cause }));
+      // Before it listens: the port is taken. Afterwards: a connection could not be accepted, for want of file descriptors
+      // as a rule; those that are open go on, and so must the listener.
+      this.#server.on('error', (cause) => {
+        if (this.#server.listening) log.error(`listener ${ip}:${port}: ${cause.message}`);
+        else reject(new Error(`Cannot listen on ${ip}:${port}: ${cause.message}`, { cause }));
       });
       this.#server.listen({ host: ip, port, ...(backlog === undefined ? {} : { backlog }) }, () => {
         this.#scheduleSweep();
@@ -78,13 +84,14 @@ export class Http1Server implements Server {
 
   close(): void {
     this.#stopListening();
+    // Not before: a drain ends the sooner for it, when a caller reads its last response and does not close.
+    this.#sweep?.cancel();
     for (const connection of [...this.#connections]) connection.destroy();
   }
 
   #stopListening(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#sweep?.cancel();
     this.#server.close();
   }
 

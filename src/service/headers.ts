@@ -2,7 +2,18 @@
 //
 // Values are binary strings (latin1): each character is one byte on the wire.
 
+/** Where headers were read from, while they still are what was read. */
+export interface HeaderSource {
+  readonly text: string;
+  /** `[start, end, start, end, …]`: pieces of `text` that are the lines of the first `count` headers, written as
+   *  `name: value CRLF`. A codec that writes lines so may write these pieces instead, which is much cheaper. */
+  readonly runs: readonly number[];
+  readonly count: number;
+}
+
 export class Headers {
+  /** Dropped by every change but appending. */
+  source: HeaderSource | undefined;
   /** `[name, value, name, value, …]`. The codecs read and write it directly; others use the methods. */
   readonly pairs: string[];
   /** The lower-case name of each pair: `lower[i]` belongs to `pairs[2 * i]`. */
@@ -49,6 +60,12 @@ export class Headers {
     this.lower.push(name.toLowerCase());
   }
 
+  /** `add` with the lower-case name at hand: for names that are written to every message. */
+  addKnown(name: string, lowerName: string, value: string): void {
+    this.pairs.push(name, value);
+    this.lower.push(lowerName);
+  }
+
   /** Replaces the first line of that name and removes the others; appends when there is none. */
   set(name: string, value: string): void {
     const lowerName = name.toLowerCase();
@@ -58,6 +75,7 @@ export class Headers {
       this.lower.push(lowerName);
       return;
     }
+    this.source = undefined;
     this.pairs[2 * i + 1] = value;
     if (this.lower.indexOf(lowerName, i + 1) >= 0) this.#removeFrom(i + 1, (name) => name === lowerName);
   }
@@ -77,7 +95,10 @@ export class Headers {
     let to = start;
     for (let from = start; from < this.lower.length; from++) {
       const lowerName = this.lower[from] as string;
-      if (test(lowerName)) continue;
+      if (test(lowerName)) {
+        this.source = undefined;
+        continue;
+      }
       if (to !== from) {
         this.lower[to] = lowerName;
         this.pairs[2 * to] = this.pairs[2 * from] as string;

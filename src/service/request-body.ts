@@ -12,6 +12,8 @@ export const DEFAULT_RETAIN_BYTES = 64 * 1024;
 export class RequestBody {
   /** Set by the server codec: called when `push` had answered false and more is welcome. */
   onResume: (() => void) | undefined;
+  /** Set by the server codec: called when nobody will ever take the rest of a tunnel. */
+  onAbandoned: (() => void) | undefined;
 
   #sink: BodySink | undefined;
   #retained: Buffer[] | undefined = [];
@@ -100,6 +102,12 @@ export class RequestBody {
     this.#sink = undefined;
     this.#retained = undefined;
     this.resume();
+  }
+
+  /** The upstream half of a tunnel broke after its response had ended, so that no sink is left to tell the caller. */
+  abandon(): void {
+    this.discard();
+    this.onAbandoned?.();
   }
 
   /** The attached sink takes more. */

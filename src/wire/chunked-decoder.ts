@@ -3,7 +3,7 @@
 import { GatewayError } from '../base/errors.js';
 import { Headers } from '../service/headers.js';
 import { isHopByHop } from './connection-options.js';
-import { readFieldLines } from './field-lines.js';
+import { headText, quote, readFieldLines } from './field-lines.js';
 
 const CR = 13;
 const LF = 10;
@@ -13,6 +13,15 @@ const SEMICOLON = 59;
 const MAX_SIZE_DIGITS = 12;
 /** Extensions have no known use; a long one is an attack (CVE-2023-39326 and its like). Bytes per chunk. */
 const MAX_EXTENSION_BYTES = 256;
+
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const QUOTED = String.raw`"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"`;
+const EXTENSION = `${TOKEN}(?:=(?:${TOKEN}|${QUOTED}))?`;
+/**
+ * What follows the first `;` (RFC 9112 §7.1.1), without the white space that the grammar tolerates and senders must not
+ * write: parsers differ in where such an extension ends, and some in where the line ends (CVE-2025-55315).
+ */
+const EXTENSIONS = new RegExp(`^${EXTENSION}(?:;${EXTENSION})*$`);
 
 type State = 'size' | 'extension' | 'sizeLf' | 'data' | 'dataCr' | 'dataLf' | 'trailers' | 'done';
 
@@ -26,7 +35,7 @@ export class ChunkedDecoder {
   #state: State = 'size';
   #size = 0;
   #digits = 0;
-  #extensionBytes = 0;
+  #extension = '';
   #trailerText = '';
   /** Bytes of the current trailer line so far, and the last of them: a line may end in another buffer than it began. */
   #lineBytes = 0;
@@ -102,7 +111,7 @@ export class ChunkedDecoder {
       if (this.#digits === 0 || (c !== CR && c !== SEMICOLON)) {
         throw new GatewayError('bad-request', `byte 0x${c.toString(16)} in a chunk size, want hexadecimal digits`);
       }
-      this.#extensionBytes = 0;
+      this.#extension = '';
       this.#state = c === CR ? 'sizeLf' : 'extension';
       return i + 1;
     }
@@ -110,22 +119,18 @@ export class ChunkedDecoder {
   }
 
   #skipExtension(bytes: Buffer, start: number): number {
-    for (let i = start; i < bytes.length; i++) {
-      const c = bytes[i] as number;
-      if (c === CR) {
-        this.#state = 'sizeLf';
-        return i + 1;
-      }
-      // A bare LF here ends the line for some parsers and not for others: the chunk-extension smuggling of 2025.
-      if ((c < 32 && c !== 9) || c === 127) {
-        throw new GatewayError('bad-request', `control byte 0x${c.toString(16)} in a chunk extension`);
-      }
-      this.#extensionBytes += 1;
-      if (this.#extensionBytes > MAX_EXTENSION_BYTES) {
-        throw new GatewayError('bad-request', `chunk extension longer than ${MAX_EXTENSION_BYTES} bytes`);
-      }
+    const cr = bytes.indexOf(CR, start);
+    const end = cr < 0 ? bytes.length : cr;
+    if (this.#extension.length + end - start > MAX_EXTENSION_BYTES) {
+      throw new GatewayError('bad-request', `chunk extension longer than ${MAX_EXTENSION_BYTES} bytes`);
     }
-    return bytes.length;
+    this.#extension += bytes.toString('latin1', start, end);
+    if (cr < 0) return end;
+    if (!EXTENSIONS.test(this.#extension)) {
+      throw new GatewayError('bad-request', `malformed chunk extension ${quote(this.#extension)}`);
+    }
+    this.#state = 'sizeLf';
+    return cr + 1;
   }
 
   #readTrailers(bytes: Buffer, start: number, sink: ChunkedSink): number {
@@ -166,30 +171,54 @@ function hexValue(c: number): number {
   return c >= 65 && c <= 70 ? c - 55 : -1;
 }
 
-/** Fields that change how a message is framed, routed or authorised, and so may not come after it (RFC 9110 §6.5.1). */
+/**
+ * Fields that route a message, authorise it or say how it is to be taken, and so may not come after it (RFC 9110
+ * §6.5.1): a recipient that merges trailers into its headers would let the end of a body rewrite what was checked before.
+ */
 const NOT_AS_TRAILER: ReadonlySet<string> = new Set([
-  'content-length',
-  'transfer-encoding',
   'host',
   'content-encoding',
   'content-type',
   'content-range',
   'authorization',
+  'www-authenticate',
   'cookie',
   'set-cookie',
   'expect',
+  'range',
+  'max-forwards',
+  'cache-control',
+  'pragma',
+  'age',
+  'date',
+  'expires',
+  'vary',
+  'location',
+  'retry-after',
+  'origin',
   'forwarded',
+  'via',
+  'x-real-ip',
+  'x-request-id',
 ]);
+const NOT_AS_TRAILER_PREFIXES = ['if-', 'l5d-', 'x-forwarded-', 'x-b3-', 'sec-'] as const;
+
+function mayBeTrailer(lower: string): boolean {
+  if (NOT_AS_TRAILER.has(lower) || isHopByHop(lower)) return false;
+  return !NOT_AS_TRAILER_PREFIXES.some((prefix) => lower.startsWith(prefix));
+}
 
 function parseTrailers(text: string): Headers | undefined {
   const end = text.length - 2;
   if (end <= 0) return undefined;
   const trailers = new Headers();
-  readFieldLines(text, 0, end, (spelling, lower, value) => {
-    if (NOT_AS_TRAILER.has(lower) || isHopByHop(lower) || lower.startsWith('l5d-') || lower.startsWith('x-forwarded-'))
-      return;
-    trailers.pairs.push(spelling, value);
-    trailers.lower.push(lower);
+  readFieldLines(headText(text), 0, end, (spelling, lower, value) => {
+    if (lower === 'content-length' || lower === 'transfer-encoding') {
+      throw new GatewayError('bad-request', `${spelling} in the trailers: the body has been framed already`);
+    }
+    if (!mayBeTrailer(lower)) return false;
+    trailers.addKnown(spelling, lower, value);
+    return true;
   });
   return trailers.size === 0 ? undefined : trailers;
 }

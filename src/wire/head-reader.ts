@@ -1,9 +1,12 @@
 // HeadReader: bytes of a connection in, at any split; the text of one message head out, within its limits.
 
 import { type ErrorCode, GatewayError } from '../base/errors.js';
+import type { HeadText } from './field-lines.js';
+import { latin1Slice } from './latin1.js';
 
 const CR = 13;
 const LF = 10;
+const NO_BYTES = new Uint8Array();
 const END_OF_HEAD = Buffer.from('\r\n\r\n', 'latin1');
 
 export interface HeadLimits {
@@ -18,14 +21,18 @@ export interface HeadLimits {
 }
 
 /** One per connection; reads one head after the other. Every byte is looked at once. */
-export class HeadReader {
+export class HeadReader implements HeadText {
   /** The head without its empty line, its last line ended by CRLF. Valid after `read` answered an index. */
   text = '';
+  /** Valid until the bytes that were read are written over. */
+  bytes: Uint8Array = NO_BYTES;
+  offset = 0;
   readonly #limits: HeadLimits;
   #partial = '';
   /** How much of CR LF CR LF the partial text ends with. */
   #matched = 0;
   #lineEnd = -1;
+  #emptyLineSkipped = false;
 
   constructor(limits: HeadLimits) {
     this.#limits = limits;
@@ -41,14 +48,27 @@ export class HeadReader {
    * line before a head is skipped (RFC 9112 §2.2). Throws when a limit is passed or a line ends in a bare LF.
    */
   read(bytes: Buffer, start: number): number {
-    if (this.#partial.length > 0) return this.#readOn(bytes, start);
     let from = start;
-    if (bytes[from] === CR && bytes[from + 1] === LF) from += 2;
+    if (!this.#emptyLineSkipped && (bytes[from] === CR || this.#partial === '\r'))
+      from = this.#skipEmptyLine(bytes, from);
+    if (this.#partial.length > 0) return this.#readOn(bytes, from);
     const end = bytes.indexOf(END_OF_HEAD, from);
     if (end < 0) return this.#readOn(bytes, from);
-    this.text = bytes.toString('latin1', from, end + 2);
+    this.text = latin1Slice(bytes, from, end + 2);
+    this.bytes = bytes;
+    this.offset = from;
     this.#checkLimits(this.text, -1);
+    this.#emptyLineSkipped = false;
     return end + 4;
+  }
+
+  /** One only: a caller that sends empty lines for ever would never be seen to start a head, nor to be idle. */
+  #skipEmptyLine(bytes: Buffer, start: number): number {
+    const lf = this.#partial.length > 0 ? start : start + 1;
+    if (bytes[lf] !== LF) return start;
+    this.#reset();
+    this.#emptyLineSkipped = true;
+    return lf + 1;
   }
 
   /** The slow way, for a head that comes in pieces: byte by byte, remembering where it is between calls. */
@@ -72,15 +92,13 @@ export class HeadReader {
     }
     this.#matched = matched;
     this.#partial += bytes.toString('latin1', start, i);
-    if (this.#partial === '\r\n') {
-      this.#reset();
-      return i < bytes.length ? this.#readOn(bytes, i) : -1;
-    }
     const lineEnd = this.#lineEnd;
     // What is matched beyond the CRLF of the last line belongs to the empty line.
     this.text = matched > 2 ? this.#partial.slice(0, 2 - matched) : this.#partial;
     this.#checkLimits(this.text, lineEnd);
     if (matched < 4) return -1;
+    this.bytes = Buffer.from(this.text, 'latin1');
+    this.offset = 0;
     this.#reset();
     return i;
   }
@@ -89,6 +107,7 @@ export class HeadReader {
     this.#partial = '';
     this.#matched = 0;
     this.#lineEnd = -1;
+    this.#emptyLineSkipped = false;
   }
 
   #checkLimits(text: string, knownLineEnd: number): void {

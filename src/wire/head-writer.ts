@@ -10,15 +10,11 @@ import { type RequestHead, type ResponseHead, UNKNOWN_LENGTH } from '../service/
 export function writeRequestHead(request: RequestHead, route: string, authority: string | undefined): string {
   const old = request.version === '1.0';
   let text = `${request.method} ${request.target} HTTP/${old ? '1.0' : '1.1'}\r\n`;
-  const { pairs, lower } = request.headers;
-  if (authority !== undefined) text += `Host: ${authority}\r\n`;
-  for (let i = 0, j = 0; i < lower.length; i += 1, j += 2) {
-    if (authority !== undefined && lower[i] === 'host') continue;
-    text += `${pairs[j]}: ${pairs[j + 1]}\r\n`;
-  }
+  text += authority === undefined ? writeFields(request.headers) : writeFieldsWithHost(request.headers, authority);
   text += route;
-  if (request.contentLength !== UNKNOWN_LENGTH) text += `Content-Length: ${request.contentLength}\r\n`;
-  else if (request.upgrade !== undefined) text += `Connection: Upgrade\r\nUpgrade: ${request.upgrade}\r\n`;
+  // A request to be upgraded has no body; a Content-Length of 0 says nothing.
+  if (request.upgrade !== undefined) text += `Connection: Upgrade\r\nUpgrade: ${request.upgrade}\r\n`;
+  else if (request.contentLength !== UNKNOWN_LENGTH) text += `Content-Length: ${request.contentLength}\r\n`;
   else if (request.hasBody) text += 'Transfer-Encoding: chunked\r\n';
   if (request.expectContinue) text += 'Expect: 100-continue\r\n';
   if (old) text += 'Connection: keep-alive\r\n';
@@ -40,8 +36,24 @@ export function writeResponseHead(response: ResponseHead, framing: BodyFraming, 
 
 /** Complete header lines. */
 export function writeFields(headers: Headers): string {
-  const { pairs } = headers;
+  const { pairs, source } = headers;
   let text = '';
-  for (let j = 0; j < pairs.length; j += 2) text += `${pairs[j]}: ${pairs[j + 1]}\r\n`;
+  let written = 0;
+  if (source) {
+    // The same bytes as would be written one by one: the reader has checked that.
+    const { runs } = source;
+    for (let i = 0; i < runs.length; i += 2) text += source.text.substring(runs[i] as number, runs[i + 1] as number);
+    written = source.count;
+  }
+  for (let j = 2 * written; j < pairs.length; j += 2) text += `${pairs[j]}: ${pairs[j + 1]}\r\n`;
+  return text;
+}
+
+function writeFieldsWithHost(headers: Headers, host: string): string {
+  const { pairs, lower } = headers;
+  let text = `Host: ${host}\r\n`;
+  for (let i = 0; i < lower.length; i += 1) {
+    if (lower[i] !== 'host') text += `${pairs[2 * i]}: ${pairs[2 * i + 1]}\r\n`;
+  }
   return text;
 }

@@ -6,6 +6,8 @@
 // Measured reasons: docs/decisions/0002-own-http1-codec.md.
 
 import { connect, Socket, type TcpNetConnectOpts } from 'node:net';
+import type { Counter } from '../base/metrics.js';
+import { latin1Slice } from './latin1.js';
 
 /** Also the high-water mark of writes, so that `drain` follows whenever a chunk of at least this size is still held. */
 export const HOLD_BYTES = 16 * 1024;
@@ -14,7 +16,7 @@ const SHARED_BYTES = 64 * 1024;
 /** A read of a long body. */
 const BULK_BYTES = 128 * 1024;
 /** Up to this length text and bytes leave as one string: copying is cheaper than a second write. */
-const COALESCE_BYTES = 8 * 1024;
+export const COALESCE_BYTES = 8 * 1024;
 
 const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
 
@@ -105,17 +107,54 @@ export function adoptPushSocket(accepted: Socket, reads: PushReads): Socket {
   return new Socket(options);
 }
 
-/**
- * Writes `before`, `chunk` and `after` in one go. True: the chunk's bytes are no longer needed. False: they are still
- * held and no more may be written until `drain`.
- */
-export function writeBody(socket: Socket, before: string, chunk: Buffer, after: string): boolean {
-  if (chunk.length <= COALESCE_BYTES) return socket.write(before + chunk.toString('latin1') + after, 'latin1');
-  const held = chunk.length >= HOLD_BYTES;
-  socket.cork();
-  if (before !== '') socket.write(before, 'latin1');
-  const open = socket.write(held ? chunk : Buffer.from(chunk));
-  if (after !== '') socket.write(after, 'latin1');
-  socket.uncork();
-  return held ? socket.writableLength === 0 : open;
+/** Writes of one socket. */
+export class PushWrites {
+  readonly #socket: Socket;
+  readonly #sentBytes: Counter;
+  /** A write of ours is still with the kernel, which had no room for all of it. */
+  #pending = false;
+  readonly #done = (error?: Error | null): void => {
+    this.#pending = false;
+    if (error) this.#socket.destroy(error);
+  };
+
+  /** `sentBytes` counts what is written. */
+  constructor(socket: Socket, sentBytes: Counter) {
+    this.#socket = socket;
+    this.#sentBytes = sentBytes;
+  }
+
+  /**
+   * Writes text of one byte a character. False: enough for now, `drain` will follow.
+   *
+   * Nearly always nothing is queued and the kernel takes all at once. Then the stream's queue, which would cost more than
+   * the write's own work, is passed by: `_write` is what that queue calls when it is empty.
+   */
+  text(text: string): boolean {
+    const socket = this.#socket;
+    this.#sentBytes.add(text.length);
+    if (this.#pending || socket.connecting || socket.writableLength > 0 || !socket.writable) {
+      return socket.write(text, 'latin1');
+    }
+    this.#pending = true;
+    socket._write(text, 'latin1', this.#done);
+    return true;
+  }
+
+  /**
+   * Writes `before`, `chunk` and `after` in one go. True: the chunk's bytes are no longer needed. False: they are still
+   * held, and no more may be written until `drain`.
+   */
+  body(before: string, chunk: Buffer, after: string): boolean {
+    if (chunk.length <= COALESCE_BYTES) return this.text(before + latin1Slice(chunk, 0, chunk.length) + after);
+    const socket = this.#socket;
+    this.#sentBytes.add(before.length + chunk.length + after.length);
+    const held = chunk.length >= HOLD_BYTES;
+    socket.cork();
+    if (before !== '') socket.write(before, 'latin1');
+    const open = socket.write(held ? chunk : Buffer.from(chunk));
+    if (after !== '') socket.write(after, 'latin1');
+    socket.uncork();
+    return held ? socket.writableLength === 0 : open;
+  }
 }

@@ -4,10 +4,10 @@
 // the disagreement that it prevents.
 
 import { GatewayError } from '../base/errors.js';
-import { Headers } from '../service/headers.js';
+import { type HeaderSource, Headers } from '../service/headers.js';
 import { type HttpVersion, type RequestHead, UNKNOWN_LENGTH } from '../service/message.js';
 import { ConnectionOptions, isHopByHop } from './connection-options.js';
-import { endOfToken, quote, readFieldLines } from './field-lines.js';
+import { endOfToken, type HeadText, quote, readFieldLines } from './field-lines.js';
 
 export interface ParsedRequest {
   readonly head: RequestHead;
@@ -17,26 +17,32 @@ export interface ParsedRequest {
 }
 
 const SPACE = 32;
+/** More could not be exact as a number. */
+const MAX_LENGTH_DIGITS = 15;
 
 // One draft for all connections: parsing is synchronous and never nested, so nothing is allocated but the result.
 const connection = new ConnectionOptions();
 let pairs: string[] = [];
 let lowers: string[] = [];
+let source: HeaderSource | undefined;
 let contentLength = UNKNOWN_LENGTH;
 let chunked = false;
 let host: string | undefined;
 let expectation: string | undefined;
 let upgrade: string | undefined;
+/** The last authority that was well-formed: many requests in a row name the same host. */
+let lastAuthority = '';
 
 /**
- * `text` is the whole head, its last line ended by CRLF and the empty line left out, `end` its length. Throws
- * `GatewayError` with one of the codes bad-request, unsupported-version, expectation-failed, method-refused.
+ * `head` is the whole head, its last line ended by CRLF and the empty line left out. Throws `GatewayError` with one of the
+ * codes bad-request, unsupported-version, expectation-failed, method-refused.
  */
-export function parseRequestHead(text: string): ParsedRequest {
-  const methodEnd = endOfToken(text, 0);
+export function parseRequestHead(head: HeadText): ParsedRequest {
+  const { text } = head;
+  const methodEnd = endOfToken(head, 0);
   if (methodEnd === 0 || text.charCodeAt(methodEnd) !== SPACE) throw badRequestLine(text);
   const method = text.substring(0, methodEnd);
-  const targetEnd = endOfTarget(text, methodEnd + 1);
+  const targetEnd = endOfTarget(head, methodEnd + 1);
   if (targetEnd === methodEnd + 1 || text.charCodeAt(targetEnd) !== SPACE) throw badRequestLine(text);
   const target = text.substring(methodEnd + 1, targetEnd);
   const version = readVersion(text, targetEnd + 1);
@@ -49,11 +55,12 @@ export function parseRequestHead(text: string): ParsedRequest {
   expectation = undefined;
   upgrade = undefined;
   connection.reset();
-  readFieldLines(text, targetEnd + 11, text.length, takeField);
+  const runs = readFieldLines(head, targetEnd + 11, text.length, takeField);
+  source = runs && { text, runs, count: lowers.length };
   return finish(method, target, version);
 }
 
-function takeField(spelling: string, lower: string, value: string): void {
+function takeField(spelling: string, lower: string, value: string): boolean {
   switch (lower) {
     case 'host':
       if (host !== undefined) throw new GatewayError('bad-request', 'more than one Host header');
@@ -62,13 +69,13 @@ function takeField(spelling: string, lower: string, value: string): void {
       break;
     case 'connection':
       connection.add(value);
-      return;
+      return false;
     case 'content-length':
       // Equal repeats are refused too: another parser may join them to "5, 5" or take the first of "5" and "5 6".
       if (contentLength !== UNKNOWN_LENGTH)
         throw new GatewayError('bad-request', 'conflicting `Content-Length` headers');
       contentLength = parseContentLength(value);
-      return;
+      return false;
     case 'transfer-encoding':
       if (chunked || value.toLowerCase() !== 'chunked') {
         throw new GatewayError(
@@ -77,18 +84,19 @@ function takeField(spelling: string, lower: string, value: string): void {
         );
       }
       chunked = true;
-      return;
+      return false;
     case 'expect':
       expectation = expectation === undefined ? value : `${expectation}, ${value}`;
-      return;
+      return false;
     case 'upgrade':
       upgrade = upgrade === undefined ? value : `${upgrade}, ${value}`;
-      return;
+      return false;
     default:
-      if (isHopByHop(lower)) return;
+      if (isHopByHop(lower)) return false;
   }
   pairs.push(spelling, value);
   lowers.push(lower);
+  return true;
 }
 
 function finish(method: string, target: string, version: HttpVersion): ParsedRequest {
@@ -111,14 +119,17 @@ function finish(method: string, target: string, version: HttpVersion): ParsedReq
     throw new GatewayError('method-refused', `CONNECT ${quote(target)} refused: this gateway is not a forward proxy`);
   }
   const headers = new Headers(pairs, lowers);
+  headers.source = source;
   if (connection.listed) {
     const listed = connection.listed;
     headers.removeIf((lower) => listed.has(lower));
   }
 
+  // Also beside an absolute-form target, which has the host (RFC 9112 §3.2): the next parser may not look there.
+  if (host === undefined && version === '1.1') throw new GatewayError('bad-request', 'Host header is missing');
   let absoluteScheme: string | undefined;
   if (target.charCodeAt(0) !== 47 /* "/" */ && !(target === '*' && method === 'OPTIONS')) {
-    const absolute = splitAbsolute(target);
+    const absolute = splitAbsolute(target, method);
     if (host !== undefined && host.toLowerCase() !== absolute.authority.toLowerCase()) {
       // RFC 9112 §3.2.2 would have the target win; but whoever filters by Host would have seen the other name.
       throw new GatewayError(
@@ -127,12 +138,9 @@ function finish(method: string, target: string, version: HttpVersion): ParsedReq
       );
     }
     if (host === undefined) headers.add('Host', absolute.authority);
-    host = absolute.authority;
     absoluteScheme = absolute.scheme;
     target = absolute.rest;
   }
-  if (host === undefined && version === '1.1') throw new GatewayError('bad-request', 'Host header is missing');
-
   const bodyFollows = chunked || contentLength > 0;
   if (expectation !== undefined && version === '1.1' && expectation.toLowerCase() !== '100-continue') {
     throw new GatewayError('expectation-failed', `Expect ${quote(expectation)}: only 100-continue is understood`);
@@ -153,15 +161,15 @@ function finish(method: string, target: string, version: HttpVersion): ParsedReq
   return { head, keepAlive, chunked };
 }
 
-/** Printable ASCII before `?`, and also bytes above it after. No `#`: a target has no fragment (RFC 9112 §3.2). */
-function endOfTarget(text: string, from: number): number {
-  let i = from;
-  let query = false;
+/**
+ * Printable ASCII (RFC 3986 §2), although Linkerd let bytes above it pass after the `?`: many parsers refuse them. No `#`:
+ * a target has no fragment (RFC 9112 §3.2).
+ */
+function endOfTarget({ bytes, offset }: HeadText, from: number): number {
+  let i = offset + from;
   for (; ; i++) {
-    const c = text.charCodeAt(i);
-    if (c === 63 /* ? */) query = true;
-    if (c <= SPACE || c === 0x7f || c === 35 /* # */ || Number.isNaN(c)) return i;
-    if (c > 0x7f && !query) return i;
+    const c = bytes[i] as number;
+    if (!(c > SPACE && c < 0x7f) || c === 35 /* # */) return i - offset;
   }
 }
 
@@ -185,15 +193,29 @@ function badRequestLine(text: string): GatewayError {
 
 /** Digits only, and few enough to be exact as a number. Shared with responses. */
 export function parseContentLength(value: string): number {
-  if (!/^[0-9]{1,15}$/.test(value)) {
+  let length = 0;
+  for (let i = 0; i < value.length; i++) {
+    const digit = value.charCodeAt(i) - 48;
+    length = digit >= 0 && digit <= 9 ? length * 10 + digit : Number.NaN;
+  }
+  if (value.length === 0 || value.length > MAX_LENGTH_DIGITS || Number.isNaN(length)) {
     throw new GatewayError('bad-request', `Content-Length ${quote(value)} is not a number of bytes`);
   }
-  return Number(value);
+  return length;
 }
 
-/** `reg-name`, IPv4 or `[IPv6]`, with an optional port (RFC 3986 §3.2). Empty is legal (RFC 9112 §3.2). */
+/**
+ * `reg-name`, IPv4 or `[IPv6]`, with an optional port (RFC 3986 §3.2), or nothing (RFC 9112 §3.2). No comma, though a
+ * `reg-name` may have one: `a,b` is what some proxies make of two Host headers.
+ */
 function isAuthority(value: string): boolean {
-  return /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?$/.test(value);
+  return value === '' || value === lastAuthority || checkAuthority(value);
+}
+
+function checkAuthority(value: string): boolean {
+  const valid = /^(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?$/.test(value);
+  if (valid) lastAuthority = value;
+  return valid;
 }
 
 interface AbsoluteTarget {
@@ -203,7 +225,7 @@ interface AbsoluteTarget {
 }
 
 /** `http://host:port/path?query` in its parts; the rest is kept as text, its percent-encoding untouched. */
-function splitAbsolute(target: string): AbsoluteTarget {
+function splitAbsolute(target: string, method: string): AbsoluteTarget {
   const parts = /^(https?):\/\/([^/?]+)(.*)$/i.exec(target);
   if (!parts || !isAuthority(parts[2] as string)) {
     throw new GatewayError('bad-request', `request target ${quote(target)} is neither a path nor an http URI`);
@@ -212,7 +234,8 @@ function splitAbsolute(target: string): AbsoluteTarget {
   return {
     scheme: (parts[1] as string).toLowerCase(),
     authority: parts[2] as string,
-    rest: rest.startsWith('/') ? rest : `/${rest}`,
+    // RFC 9112 §3.2.4: OPTIONS of a server as a whole.
+    rest: rest === '' && method === 'OPTIONS' ? '*' : rest.startsWith('/') ? rest : `/${rest}`,
   };
 }
 

@@ -1,10 +1,10 @@
 // The head of an HTTP/1.1 response: latin1 text up to the empty line in, ResponseHead out, or a GatewayError.
 
 import { GatewayError } from '../base/errors.js';
-import { Headers } from '../service/headers.js';
+import { type HeaderSource, Headers } from '../service/headers.js';
 import { type HttpVersion, type ResponseHead, UNKNOWN_LENGTH } from '../service/message.js';
 import { ConnectionOptions, isHopByHop } from './connection-options.js';
-import { quote, readFieldLines } from './field-lines.js';
+import { type HeadText, quote, readFieldLines } from './field-lines.js';
 import { parseContentLength } from './request-head.js';
 
 export interface ParsedResponse {
@@ -18,24 +18,28 @@ export interface ParsedResponse {
 const connection = new ConnectionOptions();
 let pairs: string[] = [];
 let lowers: string[] = [];
+let source: HeaderSource | undefined;
 let contentLength = UNKNOWN_LENGTH;
 let chunked = false;
 let upgrade: string | undefined;
+/** The last reason phrase that was well-formed: nearly always OK. */
+let lastReason = '';
 
 /**
- * `text` is the whole head, its last line ended by CRLF and the empty line left out. `method` is that of the request,
+ * `head` is the whole head, its last line ended by CRLF and the empty line left out. `method` is that of the request,
  * which decides whether a body follows. Throws `GatewayError('upstream-malformed')`.
  */
-export function parseResponseHead(text: string, method: string): ParsedResponse {
+export function parseResponseHead(head: HeadText, method: string): ParsedResponse {
   try {
-    return parse(text, method);
+    return parse(head, method);
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code === 'upstream-malformed') throw error;
     throw new GatewayError('upstream-malformed', `upstream response refused: ${error.message}`, { cause: error });
   }
 }
 
-function parse(text: string, method: string): ParsedResponse {
+function parse(head: HeadText, method: string): ParsedResponse {
+  const { text } = head;
   const version: HttpVersion | undefined = text.startsWith('HTTP/1.1 ')
     ? '1.1'
     : text.startsWith('HTTP/1.0 ')
@@ -52,17 +56,19 @@ function parse(text: string, method: string): ParsedResponse {
     );
   }
   const reason = lineEnd > 13 ? text.substring(13, lineEnd) : '';
-  if (/[^\t\x20-\x7e\x80-\xff]/.test(reason)) {
+  if (reason !== lastReason && /[^\t\x20-\x7e\x80-\xff]/.test(reason)) {
     throw new GatewayError('upstream-malformed', `control byte in the reason phrase ${quote(reason)}`);
   }
 
+  lastReason = reason;
   pairs = [];
   lowers = [];
   contentLength = UNKNOWN_LENGTH;
   chunked = false;
   upgrade = undefined;
   connection.reset();
-  readFieldLines(text, lineEnd + 2, text.length, takeField);
+  const runs = readFieldLines(head, lineEnd + 2, text.length, takeField);
+  source = runs && { text, runs, count: lowers.length };
   return finish(status, reason, version, method);
 }
 
@@ -71,18 +77,18 @@ function digit(text: string, at: number): number {
   return value >= 0 && value <= 9 ? value : Number.NaN;
 }
 
-function takeField(spelling: string, lower: string, value: string): void {
+function takeField(spelling: string, lower: string, value: string): boolean {
   switch (lower) {
     case 'connection':
       connection.add(value);
-      return;
+      return false;
     case 'content-length': {
       const length = parseContentLength(value);
       if (contentLength !== UNKNOWN_LENGTH && contentLength !== length) {
         throw new GatewayError('upstream-malformed', 'conflicting `Content-Length` headers in the response');
       }
       contentLength = length;
-      return;
+      return false;
     }
     case 'transfer-encoding':
       if (chunked || value.toLowerCase() !== 'chunked') {
@@ -92,15 +98,16 @@ function takeField(spelling: string, lower: string, value: string): void {
         );
       }
       chunked = true;
-      return;
+      return false;
     case 'upgrade':
       upgrade = value;
-      return;
+      return false;
     default:
-      if (isHopByHop(lower)) return;
+      if (isHopByHop(lower)) return false;
   }
   pairs.push(spelling, value);
   lowers.push(lower);
+  return true;
 }
 
 function finish(status: number, reason: string, version: HttpVersion, method: string): ParsedResponse {
@@ -109,6 +116,7 @@ function finish(status: number, reason: string, version: HttpVersion, method: st
     throw new GatewayError('upstream-malformed', 'response has Transfer-Encoding beside Content-Length or in HTTP/1.0');
   }
   const headers = new Headers(pairs, lowers);
+  headers.source = source;
   if (connection.listed) {
     const listed = connection.listed;
     headers.removeIf((lower) => listed.has(lower));

@@ -5,8 +5,9 @@ import { parseConfig, showConfigError } from '../../config/schema/parse.js';
 import { type Clock, realClock } from '../../src/base/clock.js';
 import type { MetricsScope } from '../../src/base/metrics.js';
 import { seededRandom } from '../../src/base/random.js';
-import { kinds } from '../../src/kinds.js';
-import { makeLinker } from '../../src/linker.js';
+import { kinds as builtInKinds } from '../../src/kinds.js';
+import { type Kinds, makeLinker } from '../../src/linker.js';
+import { metricValue } from './metric-value.js';
 
 export interface TestGateway {
   /** Of the first listener. */
@@ -25,10 +26,13 @@ export interface TestGateway {
 export interface TestGatewayOptions {
   readonly clock?: Clock;
   readonly seed?: number;
+  /** Default: the built-in ones. */
+  readonly kinds?: Kinds;
 }
 
 /** `config` should say `port: 0` for admin and every server. Fails the test when the configuration is refused. */
 export async function startGateway(config: string, options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const kinds = options.kinds ?? builtInKinds;
   const parsed = parseConfig(config, 'test.yaml', kinds);
   if (!parsed.ok) assert.fail(parsed.errors.map(showConfigError).join('\n'));
   const linker = makeLinker({
@@ -47,7 +51,7 @@ export async function startGateway(config: string, options: TestGatewayOptions =
     ports,
     adminPort: admin.port,
     metrics: linker.metrics,
-    metric: (...components) => valueAt(linker.metrics, components),
+    metric: (...components) => metricValue(linker.metrics, ...components),
     drain: () => linker.drain(),
     close: () => linker.close(),
   };
@@ -62,12 +66,4 @@ routers:
   dtab: /svc/* => /$/inet/127.0.0.1/${upstreamPort}
   servers: [{port: 0}]
 ${extra}`;
-}
-
-function valueAt(root: MetricsScope, components: readonly string[]): number {
-  let node: MetricsScope | undefined = root;
-  for (const component of components) node = node?.children.get(component);
-  const metric = node?.metric;
-  if (metric?.type === 'counter') return metric.counter.value;
-  return metric?.type === 'gauge' ? metric.gauge() : 0;
 }

@@ -276,9 +276,9 @@ describe('bind of a hostile dtab', () => {
   test('ends soon when each step brings many names that are never looked at', () => {
     const wide = (target: string): string => Array(9000).fill(target).join(' & ');
     const start = cpuMs();
-    assert.match(
-      show(bind(`/a => ${wide('/b')} ; /b => ! | ${wide('/c')}`, '/a')),
-      /^Cannot look up "\/b": the dtab expands into more than 10000 names$|^!$|^~$/,
+    assert.equal(
+      show(bind(`/a => ${wide('/b')} ; /b => ! | ${wide('/c')}`, '/a/x')),
+      'Cannot look up "/b/x": the dtab expands into more than 10000 names',
     );
     assert.ok(cpuMs() - start < 5000);
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -49,7 +49,7 @@ beforeEach(() => {
 
 function open(overrides: Partial<Omit<AccessLogOptions, 'rollPolicy'>> & { readonly rollPolicy?: string } = {}) {
   const { rollPolicy = 'never', ...rest } = overrides;
-  return makeAccessLog({
+  const log = makeAccessLog({
     path,
     append: true,
     rotateCount: -1,
@@ -58,6 +58,8 @@ function open(overrides: Partial<Omit<AccessLogOptions, 'rollPolicy'>> & { reado
     rollPolicy: parseRollPolicy(rollPolicy),
     ...rest,
   });
+  log.open();
+  return log;
 }
 
 const request = requestHead([['Host', 'shop.com']], { target: '/a?b' });
@@ -156,6 +158,18 @@ describe('access log line', () => {
 });
 
 describe('access log', () => {
+  it('touches no file before it is opened', async () => {
+    await mkdir(join(path, '..'));
+    await writeFile(path, 'of a gateway that runs\n');
+    const log = makeAccessLog({ path, append: false, rotateCount: -1, clock, rollPolicy: { type: 'never' } });
+    log.log(request, response, '192.0.2.7');
+    log.reopen();
+    assert.equal(log.droppedLines, 0);
+    await log.close();
+    assert.equal(await content(), 'of a gateway that runs\n');
+    assert.deepEqual(await rolled(), []);
+  });
+
   it('makes missing directories and says which file it cannot open', async () => {
     path = join(path, 'deeper', 'access.log');
     await open().close();

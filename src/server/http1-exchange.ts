@@ -1,0 +1,125 @@
+// Http1Exchange: one request of a connection, and the way back to its caller.
+
+import type { Caller, Exchange, ExchangeListener } from '../service/exchange.js';
+import type { Headers } from '../service/headers.js';
+import { type RequestHead, type ResponseHead, UNKNOWN_LENGTH } from '../service/message.js';
+import type { RequestBody } from '../service/request-body.js';
+import { type BodyFraming, writeResponseHead } from '../wire/head-writer.js';
+import type { MessageWriter } from '../wire/message-writer.js';
+
+/** The connection, as its exchange sees it. */
+export interface Http1ExchangeOwner extends Caller {
+  readonly writer: MessageWriter;
+  readonly draining: boolean;
+  /** False while the caller still has to send some of the body. */
+  readonly isRequestComplete: boolean;
+  /** True while that is more than is worth reading for nothing. */
+  readonly isLongBodyLeft: boolean;
+  isCurrent(exchange: Http1Exchange): boolean;
+  /** Text that leaves before the head. */
+  writeInformational(text: string): void;
+  /** A chunk is held by the socket: `resume` the listener when it is written. */
+  block(): void;
+  /** After a 101 both ways carry raw bytes. */
+  openTunnel(): void;
+  /** Our side of a tunnel is at its end. */
+  closeTunnel(): void;
+  /** The response is written completely. */
+  exchangeEnded(keepAlive: boolean): void;
+  abort(): void;
+}
+
+/** After it ended, late calls do nothing. */
+export class Http1Exchange implements Exchange {
+  listener: ExchangeListener | undefined;
+  headSent = false;
+  readonly request: RequestHead;
+  readonly body: RequestBody | undefined;
+  readonly receivedAt: number;
+  readonly #connection: Http1ExchangeOwner;
+  #keepAlive: boolean;
+  #isContinued = false;
+
+  constructor(
+    connection: Http1ExchangeOwner,
+    request: RequestHead,
+    body: RequestBody | undefined,
+    keepAlive: boolean,
+    receivedAt: number,
+  ) {
+    this.#connection = connection;
+    this.request = request;
+    this.body = body;
+    this.#keepAlive = keepAlive;
+    this.receivedAt = receivedAt;
+  }
+
+  get caller(): Caller {
+    return this.#connection;
+  }
+
+  informational(head: ResponseHead): void {
+    // A 1.0 caller does not know 1xx (RFC 9110 §15.2).
+    if (!this.#connection.isCurrent(this) || this.headSent || this.request.version === '1.0') return;
+    if (head.status === 100) this.#isContinued = true;
+    this.#connection.writeInformational(writeResponseHead(head, 'none', ''));
+  }
+
+  head(head: ResponseHead): void {
+    const connection = this.#connection;
+    if (!connection.isCurrent(this) || this.headSent) return;
+    this.headSent = true;
+    if (head.status === 101) {
+      connection.writer.begin(writeResponseHead(head, 'tunnel', 'Upgrade'), 'tunnel');
+      connection.writer.flush();
+      connection.openTunnel();
+      return;
+    }
+    const old = this.request.version === '1.0';
+    const framing = bodyFraming(head, old);
+    if (framing === 'close' || connection.draining || this.#mustClose()) this.#keepAlive = false;
+    const option = this.#keepAlive ? (old ? 'keep-alive' : '') : 'close';
+    connection.writer.begin(writeResponseHead(head, framing, option), framing);
+  }
+
+  /** Whether the connection cannot serve another request for what this one leaves unread. */
+  #mustClose(): boolean {
+    const connection = this.#connection;
+    // A caller that was not told to continue may leave its body out (RFC 9110 §10.1.1): what follows could be either.
+    if (this.request.expectContinue && !this.#isContinued && !connection.isRequestComplete) return true;
+    return connection.isLongBodyLeft;
+  }
+
+  data(chunk: Buffer): boolean {
+    const connection = this.#connection;
+    if (!connection.isCurrent(this)) return true;
+    const taken = connection.writer.data(chunk);
+    if (!taken) connection.block();
+    return taken;
+  }
+
+  flush(): void {
+    if (this.#connection.isCurrent(this)) this.#connection.writer.flush();
+  }
+
+  end(trailers: Headers | undefined): void {
+    const connection = this.#connection;
+    if (!connection.isCurrent(this)) return;
+    if (connection.writer.framing === 'tunnel') {
+      connection.closeTunnel();
+      return;
+    }
+    connection.writer.end(trailers);
+    connection.exchangeEnded(this.#keepAlive);
+  }
+
+  fail(_error: Error): void {
+    if (this.#connection.isCurrent(this)) this.#connection.abort();
+  }
+}
+
+function bodyFraming(head: ResponseHead, old: boolean): BodyFraming {
+  if (!head.hasBody) return 'none';
+  if (head.contentLength !== UNKNOWN_LENGTH) return 'length';
+  return old ? 'close' : 'chunked';
+}

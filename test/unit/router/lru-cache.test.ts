@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { MetricsScope } from '../../../src/base/metrics.js';
+import { LruCache } from '../../../src/router/lru-cache.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { metricValue } from '../../support/metric-value.js';
+
+class Entry {
+  closed = 0;
+
+  close(): void {
+    this.closed += 1;
+  }
+}
+
+function setUp(maxEntries = 2, idleTtlMs = 1000) {
+  const clock = new ManualClock();
+  const metrics = new MetricsScope();
+  const cache = new LruCache<Entry>({ maxEntries, idleTtlMs, clock, metrics });
+  const add = (key: string): Entry => {
+    const entry = new Entry();
+    cache.add(key, entry, clock.now());
+    return entry;
+  };
+  const get = (key: string): Entry | undefined => cache.get(key, clock.now());
+  const counts = (): number[] => ['misses', 'evicts', 'expires'].map((name) => metricValue(metrics, name));
+  return { clock, cache, add, get, counts };
+}
+
+describe('LRU cache', () => {
+  it('answers what was added, and undefined for what was not', () => {
+    const { cache, add, get, counts } = setUp();
+    const a = add('a');
+    assert.equal(get('a'), a);
+    assert.equal(get('b'), undefined);
+    assert.equal(cache.size, 1);
+    assert.deepEqual(counts(), [1, 0, 0]);
+  });
+
+  it('closes the least recently used entry to make room, whatever the order of adding', () => {
+    const { cache, add, get, counts } = setUp(3);
+    const [a, b, c] = [add('a'), add('b'), add('c')];
+    get('a');
+    get('b');
+    get('b');
+    const d = add('d');
+    assert.deepEqual(
+      [a, b, c, d].map(({ closed }) => closed),
+      [0, 0, 1, 0],
+    );
+    get('a');
+    add('e');
+    assert.deepEqual(
+      [a, b, c, d].map(({ closed }) => closed),
+      [0, 1, 1, 0],
+    );
+    assert.equal(cache.size, 3);
+    assert.deepEqual(counts(), [5, 2, 0]);
+    assert.equal(get('b'), undefined);
+  });
+
+  it('holds one entry when it is told to hold none', () => {
+    const { cache, add } = setUp(0);
+    const a = add('a');
+    add('b');
+    assert.equal(a.closed, 1);
+    assert.equal(cache.size, 1);
+  });
+
+  it('closes an entry once nobody has asked for it for the idle time, not before', () => {
+    const { clock, add, get, counts } = setUp();
+    const a = add('a');
+    clock.advance(999);
+    get('a');
+    clock.advance(999);
+    assert.equal(a.closed, 0);
+    clock.advance(1);
+    assert.equal(a.closed, 1);
+    assert.equal(get('a'), undefined);
+    assert.deepEqual(counts(), [1, 0, 1]);
+  });
+
+  it('expires each entry at its own time, with one timer for all', () => {
+    const { clock, add } = setUp(10);
+    const a = add('a');
+    clock.advance(400);
+    const b = add('b');
+    const c = add('c');
+    assert.equal(clock.pendingTimers, 1);
+    clock.advance(600);
+    assert.deepEqual(
+      [a, b, c].map(({ closed }) => closed),
+      [1, 0, 0],
+    );
+    assert.equal(clock.pendingTimers, 1);
+    clock.advance(400);
+    assert.deepEqual(
+      [a, b, c].map(({ closed }) => closed),
+      [1, 1, 1],
+    );
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  it('takes an entry again under a key that expired', () => {
+    const { clock, add, get } = setUp();
+    add('a');
+    clock.advance(1000);
+    const again = add('a');
+    assert.equal(get('a'), again);
+    clock.advance(1000);
+    assert.equal(again.closed, 1);
+  });
+
+  it('closes every entry once and lets go of its timer', () => {
+    const { clock, cache, add } = setUp();
+    const entries = [add('a'), add('b')];
+    assert.deepEqual(cache.values(), entries);
+    cache.close();
+    cache.close();
+    assert.deepEqual(
+      entries.map(({ closed }) => closed),
+      [1, 1],
+    );
+    assert.equal(cache.size, 0);
+    assert.equal(clock.pendingTimers, 0);
+  });
+});
