@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { Duplex } from 'node:stream';
+import { MemoryConnection } from './memory-connection.js';
 
 export interface NodeRequest {
   readonly method: string;
@@ -20,15 +20,6 @@ export interface NodeReading {
   readonly requests: readonly NodeRequest[];
   /** What Node refused the bytes for. */
   readonly error: Error | undefined;
-}
-
-/** Also what a caller would have got: the bytes that the server wrote. */
-class MemoryConnection extends Duplex {
-  override _read(): void {}
-
-  override _write(_chunk: Buffer, _encoding: string, done: () => void): void {
-    done();
-  }
 }
 
 let reading: { requests: NodeRequest[]; error: Error | undefined };

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
-import { Duplex } from 'node:stream';
+import { MemoryConnection } from './memory-connection.js';
 
 export interface NodeResponse {
   readonly status: number;
@@ -19,31 +19,6 @@ export interface NodeAnswer {
   /** Of 1xx responses before the last one. */
   readonly informational: readonly number[];
   readonly response: NodeResponse | undefined;
-}
-
-class MemoryConnection extends Duplex {
-  override _read(): void {}
-
-  override _write(_chunk: Buffer, _encoding: string, done: () => void): void {
-    done();
-  }
-
-  // What http.request expects of a socket.
-  setTimeout(): this {
-    return this;
-  }
-
-  setKeepAlive(): this {
-    return this;
-  }
-
-  setNoDelay(): this {
-    return this;
-  }
-
-  ref(): void {}
-
-  unref(): void {}
 }
 
 /** `bytes` is latin1, and the connection ends after them. */
