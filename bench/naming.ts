@@ -14,6 +14,7 @@ import { EMPTY_PATH, type Path } from '../src/base/path.js';
 import { makeDtabInterpreter } from '../src/naming/dtab-interpreter.js';
 import type { Interpreter } from '../src/naming/interpreter.js';
 import type { Name, Namer, SystemNamer } from '../src/naming/namer.js';
+import { cachedBindBytes } from './cached-bind.js';
 
 interface Measurement {
   readonly name: string;
@@ -62,6 +63,12 @@ const MEASUREMENTS: readonly Measurement[] = [
     unit: '/s',
     limit: { min: 10_000 },
     measure: () => updatesPerSecond(10_000),
+  },
+  {
+    name: 'cached bind, with its identifier: allocated',
+    unit: 'bytes',
+    limit: { max: 1 },
+    measure: cachedBindBytes,
   },
 ];
 

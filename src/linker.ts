@@ -394,7 +394,7 @@ function makePlugin<Context, Made>(
   return kind.make(plugin.config, context);
 }
 
-/** Timeouts of 0 or less are none (config.md §6). */
+/** Timeouts of 0 or less are none. */
 function positive(ms: number | undefined): number | undefined {
   return ms !== undefined && ms > 0 ? ms : undefined;
 }

@@ -1,4 +1,4 @@
-// io.l5d.fs: service discovery by files: a path in, the addresses of the file that it names out (plugins.md §1.1).
+// io.l5d.fs: service discovery by files: a path in, the addresses of the file that it names out.
 //
 // A path is matched against directory listings, element by element, and never becomes part of a file name by itself. So
 // `..`, a slash or a zero byte in an element names nothing, whatever its spelling in the dtab or the request.

@@ -1,4 +1,4 @@
-// io.l5d.rewrite: a path in, another path out, made from what a pattern captured of the first (naming.md §8).
+// io.l5d.rewrite: a path in, another path out, made from what a pattern captured of the first.
 
 import { signal } from '@preact/signals-core';
 import { type Activity, constant, failed } from '../../src/base/activity.js';

@@ -1,4 +1,4 @@
-// /delegator.json: a path and a dtab go in, every step of the way to addresses comes out (admin.md §4, naming.md §9).
+// /delegator.json: a path and a dtab go in, every step of the way to addresses comes out.
 //
 // It asks the interpreter that binds the router's traffic, so what it shows is what requests get.
 

@@ -1,4 +1,4 @@
-// /logging.json: shows the level of every logger, and sets one (admin.md §1).
+// /logging.json: shows the level of every logger, and sets one.
 
 import { LOG_LEVELS, type LogLevel, logLevels, setLogLevel } from '../base/log.js';
 import type { AdminHandler, AdminRequest } from './handler.js';

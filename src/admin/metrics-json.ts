@@ -1,4 +1,4 @@
-// /admin/metrics.json: the metrics tree goes in, JSON in pieces comes out, flat or nested (admin.md §3).
+// /admin/metrics.json: the metrics tree goes in, JSON in pieces comes out, flat or nested.
 //
 // Counters and gauges are live; a stat shows its last completed minute, so nothing before the first one is over.
 

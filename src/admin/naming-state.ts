@@ -1,4 +1,4 @@
-// Pages about names: bound names, watch state of each namer, addresses of each client (admin.md §2).
+// Pages about names: bound names, watch state of each namer, addresses of each client.
 
 import type { Addr } from '../base/addr.js';
 import { showAddress } from '../base/addr.js';

@@ -1,4 +1,4 @@
-// The `admin.security` block goes in; whether a path of a category is served at all comes out (config.md §10).
+// The `admin.security` block goes in; whether a path of a category is served at all comes out.
 
 import type { AdminCategory } from './handler.js';
 

@@ -20,7 +20,7 @@ export interface EndpointClient extends Closable {
   close(): void;
 }
 
-/** Counters of the bound name, shared by its endpoints (`client/<id>/…`, admin.md §9). */
+/** Counters of the bound name, shared by its endpoints (`client/<id>/…`). */
 export interface ClientMetrics {
   readonly connects: Counter;
   readonly closes: Counter;

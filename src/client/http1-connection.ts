@@ -241,6 +241,7 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
     const next = this.#reader.read(bytes, start);
     if (next < 0) return bytes.length;
     const parsed = parseResponseHead(this.#reader, this.#request.method);
+    this.#reader.forget();
     if (parsed.head.status === 101) this.#openTunnel(parsed);
     else if (parsed.head.status < 200) this.#sink?.informational(parsed.head);
     else this.#beginResponse(parsed);

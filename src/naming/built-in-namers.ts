@@ -1,4 +1,4 @@
-// Built-in namers: paths that begin with `/$` in, bound names, rewritten paths or Neg/Fail/Empty out (naming.md §6, §7).
+// Built-in namers: paths that begin with `/$` in, bound names, rewritten paths or Neg/Fail/Empty out.
 
 import { signal } from '@preact/signals-core';
 import { type Activity, constant, failed } from '../base/activity.js';
@@ -87,7 +87,7 @@ function rewritten(path: Path, rewrite: UtilityNamer): Activity<NameTree<Name>> 
   try {
     return constant(mapNameTree(rewrite(path.drop(2)), (to): Name => ({ type: 'path', path: to })));
   } catch (cause) {
-    // An output with an empty element: an error, not Neg, so that alternatives after it are not tried (naming.md §7).
+    // An output with an empty element: an error, not Neg, so that alternatives after it are not tried.
     return failure(`Cannot rewrite "${path.show()}": ${cause instanceof Error ? cause.message : cause}`, cause);
   }
 }

@@ -11,13 +11,13 @@ import type { Namer, SystemNamer } from './namer.js';
 
 export interface Interpreter extends Closable {
   /**
-   * The bound tree of `path`, live: leaves, unions and Neg/Fail/Empty, never alternatives (naming.md §4.3). The
+   * The bound tree of `path`, live: leaves, unions and Neg/Fail/Empty, never alternatives. The
    * effective dtab is the interpreter's own ++ `localDtab`. Calling it starts nothing; observing the result does.
    */
   bind(localDtab: Dtab, path: Path): Activity<NameTree<Bound>>;
 
   /**
-   * Every alternative of the way that `bind` takes, for people (naming.md §9). `dtab`, when given, replaces the
+   * Every alternative of the way that `bind` takes, for people. `dtab`, when given, replaces the
    * interpreter's own. Undefined on an interpreter that cannot tell (a remote one).
    */
   delegate?(path: Path, dtab: Dtab | undefined): Activity<DelegateTree>;

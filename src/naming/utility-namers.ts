@@ -1,4 +1,4 @@
-// Utility namers: `/$/io.buoyant.*` names that turn one path into another, to be looked up again (naming.md §7).
+// Utility namers: `/$/io.buoyant.*` names that turn one path into another, to be looked up again.
 //
 // They are Linkerd's helpers for dtabs that route by host and method, and as coarse as there: a host is any element made
 // of letters, digits and `.:_-`. An output with an empty element throws `RangeError`, as Finagle's `Path` does.

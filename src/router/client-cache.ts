@@ -92,7 +92,7 @@ export class ClientCache implements Closable {
   }
 }
 
-/** A path as a metric scope: without its leading slash (admin.md §9). */
+/** A path as a metric scope: without its leading slash. */
 export function metricName(path: Path): string {
   return path.show().slice(1);
 }

@@ -134,7 +134,7 @@ export class ClientStack implements Closable {
   }
 
   #update(now: Addr): void {
-    // A failure after a good value keeps the last good one (plugins.md, rules shared by namers).
+    // A failure after a good value keeps the last good one.
     if (now.state === 'pending' || (now.state === 'failed' && this.#addr.state === 'bound')) return;
     this.#addr = now;
     this.#updates.inc();

@@ -8,7 +8,7 @@ import type { Refusal } from '../server/server.js';
 import { Headers } from '../service/headers.js';
 import { makeResponseHead, type RequestHead } from '../service/message.js';
 
-/** Linkerd's statuses (http.md §3): timeouts are 503 and never 504, no route is 502 or 400 and never 404. */
+/** Linkerd's statuses: timeouts are 503 and never 504, no route is 502 or 400 and never 404. */
 export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   'bad-request': 400,
   'request-line-too-long': 414,
@@ -79,7 +79,7 @@ export function makeErrorResponder(options: ErrorResponderOptions, clearContext:
     }
     const body = clearContext ? Buffer.alloc(0) : Buffer.from(error.message, 'utf8').subarray(0, options.maxBodyBytes);
     if (body.length > 0) headers.add('Content-Type', 'text/plain');
-    // A Finagle client sends a nacked request again by itself; one whose body may be half sent it must not (http.md §3).
+    // A Finagle client sends a nacked request again by itself; one whose body may be half sent it must not.
     const status = error.code === 'over-capacity' && !isNack ? 502 : ERROR_STATUS[error.code];
     return { head: makeResponseHead(status, REASONS[status] ?? '', headers, body.length), body };
   };

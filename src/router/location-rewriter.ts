@@ -3,7 +3,7 @@
 import type { Headers } from '../service/headers.js';
 
 /**
- * Replaces every occurrence of `authority` in `Location` and `Refresh` by `host` (http.md §5), which the caller chose and
+ * Replaces every occurrence of `authority` in `Location` and `Refresh` by `host`, which the caller chose and
  * may have written `$&` in.
  */
 export function rewriteLocation(headers: Headers, authority: string, host: string): void {

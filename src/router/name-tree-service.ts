@@ -43,7 +43,7 @@ export function makeServiceTree(tree: NameTree<Bound>, options: NameTreeServiceO
     case 'union': {
       const branches = tree.branches.map((branch) => makeServiceTree(branch.tree, options));
       const weights = tree.branches.map((branch) => branch.weight);
-      // All zero: no branch is preferred, so each is as good as the others (naming.md §4.3).
+      // All zero: no branch is preferred, so each is as good as the others.
       const usable = weights.some((weight) => weight > 0) ? weights : weights.map(() => 1);
       let sum = 0;
       return { type: 'union', branches, upTo: usable.map((weight) => (sum += weight)) };

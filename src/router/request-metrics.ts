@@ -1,4 +1,4 @@
-// Request metrics: what is counted of requests in the scopes of servers, services and clients (admin.md §9).
+// Request metrics: what is counted of requests in the scopes of servers, services and clients.
 
 import { GatewayError } from '../base/errors.js';
 import type { Counter, MetricsScope, Stat } from '../base/metrics.js';

@@ -5,7 +5,7 @@ import { parsePathMatcher } from '../naming/path-matcher.js';
 import type { SettingsOf } from './settings.js';
 
 /**
- * All entries of `io.l5d.static` whose prefix matches apply in file order, per key the later one (config.md §5). Names
+ * All entries of `io.l5d.static` whose prefix matches apply in file order, per key the later one. Names
  * that the same entries match share one settings object, made once.
  */
 export function scopedSettings<Keys extends object, Settings>(

@@ -51,8 +51,7 @@ export function viaEntry(version: string): string {
 
 /** Adds our entry to Via, joining several lines into one: 1.x lost all but the first. */
 export function appendVia(headers: Headers, entry: string): void {
-  const before = headers.get('via');
-  if (before === undefined) headers.addKnown('Via', 'via', entry);
+  if (!headers.mayHaveGatewayFields || !headers.has('via')) headers.addKnown('Via', 'via', entry);
   else headers.set('Via', [...headers.getAll('via'), entry].join(', '));
 }
 

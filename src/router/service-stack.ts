@@ -44,7 +44,7 @@ export interface ServiceStackOptions extends NameTreeServiceOptions {
 }
 
 /**
- * Keeps the last good tree: once there is one, errors and pendings are passed over until the next (naming.md §4.6).
+ * Keeps the last good tree: once there is one, errors and pendings are passed over until the next.
  * Before the first, requests wait while it is pending, and fail at once while it is failed.
  */
 export class ServiceStack implements Closable {

@@ -57,6 +57,8 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
   #requeuesLeft = -1;
   #attemptStartedAt = 0;
   #latencyMs = 0;
+  /** When the response's head came, as long as nothing but the rest of the same read has come since; else 0. */
+  #headAt = 0;
   #verdict: Verdict = 'nonRetryableFailure';
   #headSent = false;
   /** The response's body must not be seen: it is an error of another Linkerd behind a `clearContext` listener. */
@@ -103,11 +105,13 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     const { request, caller, receivedAt } = this.#exchange;
     const { headers } = request;
     const { options } = this.#server;
-    if (options.clearContext) clearRequestContext(headers);
-    else this.#context = readContext(headers);
-    checkCallDepth(headers, options.maxCallDepth);
-    // Whatever a caller claims about its certificate is not true: only a TLS listener may say (http.md §5).
-    headers.remove('x-forwarded-client-cert');
+    if (headers.mayHaveGatewayFields) {
+      if (options.clearContext) clearRequestContext(headers);
+      else this.#context = readContext(headers);
+      checkCallDepth(headers, options.maxCallDepth);
+      // Whatever a caller claims about its certificate is not true: only a TLS listener may say.
+      headers.remove('x-forwarded-client-cert');
+    }
     options.addForwarded?.(headers, caller, headers.get('host'), request.absoluteScheme);
     if (options.timestampHeader !== undefined) {
       const { clock } = this.#router;
@@ -253,7 +257,8 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     const { request, caller, receivedAt } = this.#exchange;
     const service = this.#service as ServiceStack;
     const { client } = this.#leaf as BoundLeaf;
-    this.#latencyMs = this.#router.clock.now() - receivedAt;
+    this.#headAt = this.#router.clock.now();
+    this.#latencyMs = this.#headAt - receivedAt;
     this.#verdict = service.settings.classifier.classifyResponse(request, response);
     client.statuses.record(response.status, this.#latencyMs);
     this.#router.accessLog?.log(request, response, caller.remoteAddress);
@@ -264,14 +269,14 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
       rewriteLocation(headers, authority, this.#callerHost);
     appendVia(headers, viaEntry(response.version));
     if (this.#server.options.clearContext) {
-      if (clearResponseContext(headers) && response.status >= 400) {
+      if (headers.mayHaveGatewayFields && clearResponseContext(headers) && response.status >= 400) {
         this.#dropBody = true;
         this.#sendHead(makeResponseHead(response.status, response.reason, headers, 0));
         return;
       }
     } else {
       const success = this.#verdict === 'success' ? '1.0' : '0.0';
-      if (headers.has(SUCCESS_CLASS)) headers.set(SUCCESS_CLASS, success);
+      if (headers.mayHaveGatewayFields && headers.has(SUCCESS_CLASS)) headers.set(SUCCESS_CLASS, success);
       else headers.addKnown(SUCCESS_CLASS, SUCCESS_CLASS, success);
     }
     this.#sendHead(response);
@@ -282,6 +287,7 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
   }
 
   flush(): void {
+    this.#headAt = 0;
     this.#exchange.flush();
   }
 
@@ -415,7 +421,7 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     this.#attemptTimer?.cancel();
     this.#dispatched = undefined;
     this.#attemptsEnded = this.#attempts;
-    endpoint.finished(this.#router.clock.now(), this.#attemptStartedAt, success);
+    endpoint.finished(this.#headAt || this.#router.clock.now(), this.#attemptStartedAt, success);
   }
 
   /** Counts the request and lets go of everything. Called once, before the last call to the exchange. */

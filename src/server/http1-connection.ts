@@ -201,7 +201,9 @@ export class Http1Connection implements Http1ExchangeOwner {
       if (!wasStarted) this.#waitingSince = this.#context.tick;
       return bytes.length;
     }
-    this.#begin(parseRequestHead(this.#reader));
+    const parsed = parseRequestHead(this.#reader);
+    this.#reader.forget();
+    this.#begin(parsed);
     return next;
   }
 

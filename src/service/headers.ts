@@ -12,6 +12,11 @@ export interface HeaderSource {
 }
 
 export class Headers {
+  /**
+   * False: the codec that read the headers saw none of Via, `l5d-*` and `x-forwarded-client-cert`, so nobody need look for
+   * them. True, also for headers that no codec read: there may be some.
+   */
+  mayHaveGatewayFields = true;
   /** Dropped by every change but appending. */
   source: HeaderSource | undefined;
   /** `[name, value, name, value, …]`. The codecs read and write it directly; others use the methods. */

@@ -1,4 +1,4 @@
-// Scopes of the metrics tree go in one by one, Prometheus name and labels of the place reached come out (admin.md §10).
+// Scopes of the metrics tree go in one by one, Prometheus name and labels of the place reached come out.
 //
 //   rt/http/client/#/io.l5d.fs/web/service/svc/web/requests
 //   → rt:client:service:requests{rt="http", client="#/io.l5d.fs/web", service="svc/web"}

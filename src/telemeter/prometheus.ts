@@ -1,4 +1,4 @@
-// Telemeter io.l5d.prometheus: the metrics tree goes in, a page in Prometheus' text format comes out (admin.md §10).
+// Telemeter io.l5d.prometheus: the metrics tree goes in, a page in Prometheus' text format comes out.
 //
 // Names and labels are Linkerd's, so that dashboards made for it go on working. The format wants all lines of one metric
 // together (prometheus.io/docs/instrumenting/exposition_formats), but the tree has them scattered over its scopes: the

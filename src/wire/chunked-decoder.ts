@@ -212,12 +212,12 @@ function parseTrailers(text: string): Headers | undefined {
   const end = text.length - 2;
   if (end <= 0) return undefined;
   const trailers = new Headers();
-  readFieldLines(headText(text), 0, end, (spelling, lower, value) => {
-    if (lower === 'content-length' || lower === 'transfer-encoding') {
-      throw new GatewayError('bad-request', `${spelling} in the trailers: the body has been framed already`);
+  readFieldLines(headText(text), 0, end, (name, value) => {
+    if (name.isFraming) {
+      throw new GatewayError('bad-request', `${name.spelling} in the trailers: the body has been framed already`);
     }
-    if (!mayBeTrailer(lower)) return false;
-    trailers.addKnown(spelling, lower, value);
+    if (!mayBeTrailer(name.lower)) return false;
+    trailers.addKnown(name.spelling, name.lower, value);
     return true;
   });
   return trailers.size === 0 ? undefined : trailers;

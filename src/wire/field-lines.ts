@@ -44,11 +44,13 @@ export function endOfToken({ bytes, offset }: HeadText, from: number): number {
   return i - offset;
 }
 
-/** What is remembered of a header name's spelling. */
-interface FieldName {
+/** A header name as spelled, and what is known of it. */
+export interface FieldName {
   readonly spelling: string;
   readonly lower: string;
   readonly isFraming: boolean;
+  /** See `Headers.mayHaveGatewayFields`. */
+  readonly isGatewayField: boolean;
 }
 
 /**
@@ -77,14 +79,19 @@ function fieldName(text: string, start: number, end: number): FieldName {
 function makeFieldName(spelling: string): FieldName {
   // As a property key the text becomes one that the engine compares by address, here and wherever headers are looked up.
   const lower = Object.keys({ [spelling.toLowerCase()]: true })[0] as string;
-  return { spelling, lower, isFraming: lower === 'content-length' || lower === 'transfer-encoding' };
+  return {
+    spelling,
+    lower,
+    isFraming: lower === 'content-length' || lower === 'transfer-encoding',
+    isGatewayField: lower === 'via' || lower === 'x-forwarded-client-cert' || lower.startsWith('l5d-'),
+  };
 }
 
 /**
- * Takes one field: the name as spelled, in lower case, and the value without surrounding white space. Answers whether the
- * field is among the headers, or was taken for something else.
+ * Takes one field: the name, and the value without surrounding white space. Answers whether the field is among the
+ * headers, or was taken for something else.
  */
-export type FieldVisitor = (spelling: string, lower: string, value: string) => boolean;
+export type FieldVisitor = (name: FieldName, value: string) => boolean;
 
 /**
  * Reads field lines of `head` from `start` up to `end`, which is where the empty line begins (so what is at `end` is CRLF).
@@ -125,7 +132,7 @@ export function readFieldLines(head: HeadText, start: number, end: number, visit
         );
       }
     }
-    if (!visit(name.spelling, name.lower, text.substring(from, to))) {
+    if (!visit(name, text.substring(from, to))) {
       if (lineStart > runStart) runs.push(runStart, lineStart);
       runStart = i;
     } else if (from !== colon + 2 || bytes[offset + colon + 1] !== SPACE || to !== valueEnd) {

@@ -103,6 +103,12 @@ export class HeadReader implements HeadText {
     return i;
   }
 
+  /** The head has been parsed: an idle connection should not keep it. */
+  forget(): void {
+    this.text = '';
+    this.bytes = NO_BYTES;
+  }
+
   #reset(): void {
     this.#partial = '';
     this.#matched = 0;

@@ -18,6 +18,7 @@ const BULK_BYTES = 128 * 1024;
 /** Up to this length text and bytes leave as one string: copying is cheaper than a second write. */
 export const COALESCE_BYTES = 8 * 1024;
 
+const EMPTY = Buffer.alloc(0);
 const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
 
 /**
@@ -29,6 +30,8 @@ export type ReadHandler = (bytes: Buffer) => void;
 /** Where the next read of one socket goes. */
 export class PushReads {
   #current: Buffer = shared;
+  /** What the last read brought. Messages of one connection are often of one length, and then the view serves again. */
+  #view: Buffer = EMPTY;
   #next: Buffer | undefined = shared;
   readonly #handler: ReadHandler;
 
@@ -72,13 +75,15 @@ export class PushReads {
         return next;
       },
       callback: (read) => {
-        this.#handler(this.#current.subarray(0, read));
+        if (read !== this.#view.length) this.#view = this.#current.subarray(0, read);
+        this.#handler(this.#view);
         return true;
       },
     };
   }
 
   #use(buffer: Buffer): void {
+    this.#view = EMPTY;
     this.#current = buffer;
     this.#next = buffer;
   }

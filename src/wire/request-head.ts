@@ -7,7 +7,7 @@ import { GatewayError } from '../base/errors.js';
 import { type HeaderSource, Headers } from '../service/headers.js';
 import { type HttpVersion, type RequestHead, UNKNOWN_LENGTH } from '../service/message.js';
 import { ConnectionOptions, isHopByHop } from './connection-options.js';
-import { endOfToken, type HeadText, quote, readFieldLines } from './field-lines.js';
+import { endOfToken, type FieldName, type HeadText, quote, readFieldLines } from './field-lines.js';
 
 export interface ParsedRequest {
   readonly head: RequestHead;
@@ -27,6 +27,7 @@ let lowers: string[] = [];
 let source: HeaderSource | undefined;
 let contentLength = UNKNOWN_LENGTH;
 let chunked = false;
+let gatewayFields = false;
 let host: string | undefined;
 let expectation: string | undefined;
 let upgrade: string | undefined;
@@ -51,6 +52,7 @@ export function parseRequestHead(head: HeadText): ParsedRequest {
   lowers = [];
   contentLength = UNKNOWN_LENGTH;
   chunked = false;
+  gatewayFields = false;
   host = undefined;
   expectation = undefined;
   upgrade = undefined;
@@ -60,7 +62,8 @@ export function parseRequestHead(head: HeadText): ParsedRequest {
   return finish(method, target, version);
 }
 
-function takeField(spelling: string, lower: string, value: string): boolean {
+function takeField(name: FieldName, value: string): boolean {
+  const { lower } = name;
   switch (lower) {
     case 'host':
       if (host !== undefined) throw new GatewayError('bad-request', 'more than one Host header');
@@ -94,8 +97,9 @@ function takeField(spelling: string, lower: string, value: string): boolean {
     default:
       if (isHopByHop(lower)) return false;
   }
-  pairs.push(spelling, value);
+  pairs.push(name.spelling, value);
   lowers.push(lower);
+  if (name.isGatewayField) gatewayFields = true;
   return true;
 }
 
@@ -120,6 +124,7 @@ function finish(method: string, target: string, version: HttpVersion): ParsedReq
   }
   const headers = new Headers(pairs, lowers);
   headers.source = source;
+  headers.mayHaveGatewayFields = gatewayFields;
   if (connection.listed) {
     const listed = connection.listed;
     headers.removeIf((lower) => listed.has(lower));

@@ -4,7 +4,7 @@ import { GatewayError } from '../base/errors.js';
 import { type HeaderSource, Headers } from '../service/headers.js';
 import { type HttpVersion, type ResponseHead, UNKNOWN_LENGTH } from '../service/message.js';
 import { ConnectionOptions, isHopByHop } from './connection-options.js';
-import { type HeadText, quote, readFieldLines } from './field-lines.js';
+import { type FieldName, type HeadText, quote, readFieldLines } from './field-lines.js';
 import { parseContentLength } from './request-head.js';
 
 export interface ParsedResponse {
@@ -21,6 +21,7 @@ let lowers: string[] = [];
 let source: HeaderSource | undefined;
 let contentLength = UNKNOWN_LENGTH;
 let chunked = false;
+let gatewayFields = false;
 let upgrade: string | undefined;
 /** The last reason phrase that was well-formed: nearly always OK. */
 let lastReason = '';
@@ -65,6 +66,7 @@ function parse(head: HeadText, method: string): ParsedResponse {
   lowers = [];
   contentLength = UNKNOWN_LENGTH;
   chunked = false;
+  gatewayFields = false;
   upgrade = undefined;
   connection.reset();
   const runs = readFieldLines(head, lineEnd + 2, text.length, takeField);
@@ -77,7 +79,8 @@ function digit(text: string, at: number): number {
   return value >= 0 && value <= 9 ? value : Number.NaN;
 }
 
-function takeField(spelling: string, lower: string, value: string): boolean {
+function takeField(name: FieldName, value: string): boolean {
+  const { lower } = name;
   switch (lower) {
     case 'connection':
       connection.add(value);
@@ -105,8 +108,9 @@ function takeField(spelling: string, lower: string, value: string): boolean {
     default:
       if (isHopByHop(lower)) return false;
   }
-  pairs.push(spelling, value);
+  pairs.push(name.spelling, value);
   lowers.push(lower);
+  if (name.isGatewayField) gatewayFields = true;
   return true;
 }
 
@@ -117,6 +121,7 @@ function finish(status: number, reason: string, version: HttpVersion, method: st
   }
   const headers = new Headers(pairs, lowers);
   headers.source = source;
+  headers.mayHaveGatewayFields = gatewayFields;
   if (connection.listed) {
     const listed = connection.listed;
     headers.removeIf((lower) => listed.has(lower));

@@ -5,7 +5,7 @@ import { utilityNamers } from '../../../src/naming/utility-namers.js';
 
 const NEG = 'neg';
 
-/** The rows of naming.md §7: what `/$/<name>` makes of a path. */
+/** What `/$/<name>` makes of a path. */
 const rows: Record<string, [path: string, expected: string][]> = {
   'io.buoyant.hostportPfx': [
     ['/x/h:80/e', '/x/h/80/e'],

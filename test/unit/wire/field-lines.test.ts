@@ -7,8 +7,8 @@ type Field = [spelling: string, lower: string, value: string];
 
 function read(text: string): Field[] {
   const fields: Field[] = [];
-  readFieldLines(headText(text), 0, text.length, (spelling, lower, value) => {
-    fields.push([spelling, lower, value]);
+  readFieldLines(headText(text), 0, text.length, (name, value) => {
+    fields.push([name.spelling, name.lower, value]);
     return true;
   });
   return fields;
@@ -43,7 +43,7 @@ describe('field lines', () => {
   it('start and end where they are told to', () => {
     const text = 'first line\r\nA: b\r\nC: d\r\n\r\n';
     const fields: string[] = [];
-    readFieldLines(headText(text), 12, 24, (spelling, _, value) => {
+    readFieldLines(headText(text), 12, 24, ({ spelling }, value) => {
       fields.push(spelling, value);
       return true;
     });
@@ -140,7 +140,7 @@ describe('field lines', () => {
 describe('runs of field lines', () => {
   /** The pieces of text that `readFieldLines` says are the lines of the fields that are kept. */
   function copied(text: string, drop: readonly string[] = []): string | undefined {
-    const runs = readFieldLines(headText(text), 0, text.length, (_, lower) => !drop.includes(lower));
+    const runs = readFieldLines(headText(text), 0, text.length, ({ lower }) => !drop.includes(lower));
     if (!runs) return undefined;
     let out = '';
     for (let i = 0; i < runs.length; i += 2) out += text.slice(runs[i], runs[i + 1]);
