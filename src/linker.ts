@@ -63,6 +63,8 @@ export interface Linker extends Closable {
   readonly metrics: MetricsScope;
   /** Binds the admin port, then every listener. When one cannot be bound all are closed again, and it rejects. */
   listen(): Promise<ListeningOn>;
+  /** Opens access logs anew, after logrotate and its like have moved their files away. */
+  reopenLogs(): void;
   /** Takes no more requests, lets those under way finish within `admin.shutdownGraceMs`, then closes everything. */
   drain(): Promise<void>;
   close(): Promise<void>;
@@ -147,6 +149,10 @@ class GatewayLinker implements Linker, AdminSource {
       await this.close();
       throw error;
     }
+  }
+
+  reopenLogs(): void {
+    for (const { router } of this.#routers) router.reopenLogs();
   }
 
   async drain(): Promise<void> {

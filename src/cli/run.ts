@@ -21,8 +21,9 @@ export const runCommand: Command = {
   operandHelp: 'a linkerd.yaml (YAML or JSON); - for stdin',
   options: { 'log-level': { value: '<level>', help: `${LOG_LEVELS.join(', ')}; default INFO` } },
   details: `At the first signal listeners close and running requests get admin.shutdownGraceMs
-(10 seconds) to finish; a second signal ends the process at once. Logs go to stderr, one
-JSON object a line. A file that is called like a command is run as ./check.
+(10 seconds) to finish; a second signal ends the process at once. SIGHUP opens access logs
+anew, for logrotate. Logs go to stderr, one JSON object a line. A file that is called like
+a command is run as ./check.
 `,
   examples: [
     'linkgate config/quickstart.yaml',
@@ -76,6 +77,10 @@ async function serve(file: string, terminal: Terminal): Promise<number> {
     }
     log.info(`admin on http://${showAddress({ host: admin.ip, port: admin.port })}/`, admin);
     drain = () => linker.drain();
+    process.on('SIGHUP', () => {
+      log.info('SIGHUP: opening access logs anew');
+      linker.reopenLogs();
+    });
   } catch (error) {
     terminal.err(`linkgate: ${explainStartFailure(error)}\nlinkgate: not started: nothing is listening\n`);
     return 1;

@@ -72,6 +72,11 @@ export class Router implements Closable {
     this.#options.accessLog?.open();
   }
 
+  /** The access log's file was moved away: goes on in a new one of its name. */
+  reopenLogs(): void {
+    this.#options.accessLog?.reopen();
+  }
+
   /** What a listener with this server stack does with its exchanges. */
   serve(server: ServerStack): ServeExchange {
     return (exchange) => new Trip(this.#parts, server, exchange).start();

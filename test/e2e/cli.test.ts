@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -140,6 +141,20 @@ async function withRequestUnderWay(
 function refused(port: number): Promise<void> {
   return assert.rejects(RawClient.connect({ port }), { code: 'ECONNREFUSED' });
 }
+
+test('SIGHUP has the access log go on in a new file of its name, and stops nothing', async () => {
+  await withRequestUnderWay(60_000, async ({ program, client, request, accessLog }) => {
+    await rename(accessLog, `${accessLog}.moved`);
+    program.kill('SIGHUP');
+    await program.logged('SIGHUP');
+    request.respond(200, 'still here');
+    assert.equal((await client.readResponse()).status, 200);
+    await eventually(() => existsSync(accessLog) && readFileSync(accessLog, 'utf8').includes('GET /slow'), {
+      timeoutMs: START_LIMIT_MS,
+    });
+    assert.equal(await readFile(`${accessLog}.moved`, 'utf8'), '');
+  });
+});
 
 describe('a gateway that is told to stop', { concurrency: 3 }, () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
