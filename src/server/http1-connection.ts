@@ -47,6 +47,8 @@ type ConnectionSocket = Socket & { [CONNECTION]: Http1Connection };
 
 export class Http1Connection implements Http1ExchangeOwner {
   readonly connectionId: number;
+  /** `clock.now()` when it was accepted. */
+  readonly openedAt: number;
   readonly writer: MessageWriter;
   readonly #socket: Socket;
   readonly #reads: PushReads;
@@ -77,6 +79,7 @@ export class Http1Connection implements Http1ExchangeOwner {
     this.#writes = new PushWrites(socket, context.bytesSent);
     this.writer = new MessageWriter(this.#writes);
     this.connectionId = connectionId;
+    this.openedAt = context.options.clock.now();
     this.#context = context;
     this.#waitingSince = context.tick;
     this.#reader = new HeadReader({

@@ -23,13 +23,19 @@ export class Http1Server implements Server {
 
   constructor(options: Http1ServerOptions) {
     this.#options = options;
+    const closes = options.metrics.counter('closes');
+    const durationMs = options.metrics.stat('connection_duration');
     this.#context = {
       options,
       draining: false,
       tick: 0,
       bytesReceived: options.metrics.counter('received_bytes'),
       bytesSent: options.metrics.counter('sent_bytes'),
-      closed: (connection) => this.#forget(connection),
+      closed: (connection) => {
+        closes.inc();
+        durationMs.add(options.clock.now() - connection.openedAt);
+        this.#forget(connection);
+      },
     };
     const connects = options.metrics.counter('connects');
     options.metrics.gauge(['connections'], () => this.#connections.size);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { routerTo } from '../support/gateway.js';
 import { expectNoOpenHandles } from '../support/open-handles.js';
 import { get, post, request, Scene } from '../support/scene.js';
@@ -148,6 +149,13 @@ test('connections are reused on both sides', async (t) => {
   assert.equal(gateway.metric('rt', 'http', 'client', id, 'connects'), 1);
   assert.equal(gateway.metric('rt', 'http', 'client', id, 'connections'), 1);
   assert.equal(gateway.metric('rt', 'http', 'client', id, 'pool_cached'), 1);
+
+  const server = gateway.metrics.scope('rt', 'http', 'server', '127.0.0.1/0');
+  assert.equal(server.counter('closes').value, 0);
+  client.close();
+  await eventually(() => server.counter('closes').value === 1);
+  server.roll();
+  assert.equal(server.stat('connection_duration').snapshot?.count, 1);
 });
 
 test('connection is not reused after Connection: close of either side', async (t) => {
