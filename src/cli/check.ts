@@ -1,13 +1,11 @@
 // `linkgate check`: a configuration file in, its mistakes out; nothing is started.
 
 import type { LinkerdConfig } from '../../config/schema/parse.js';
-import { realClock } from '../base/clock.js';
-import { realRandom } from '../base/random.js';
 import { kinds as builtIn } from '../kinds.js';
-import { type Kinds, makeLinker } from '../linker.js';
+import type { Kinds } from '../linker.js';
 import type { Command } from './command.js';
+import { makeRealLinker } from './make-linker.js';
 import { type ReadConfig, readConfig, refuseWhole } from './read-config.js';
-import { VERSION } from './version.js';
 
 export const checkCommand: Command = {
   name: 'check',
@@ -41,15 +39,7 @@ line, as file:line:column. "linkgate -validate <config>" does the same.
 export async function checkParts(read: ReadConfig, kinds: Kinds): Promise<ReadConfig> {
   if (!read.ok) return read;
   try {
-    const linker = makeLinker({
-      config: read.config,
-      raw: read.raw,
-      kinds,
-      build: { name: 'linkgate', version: VERSION, startedAt: realClock.epochMs() },
-      clock: realClock,
-      random: realRandom,
-      onShutdownRequest: () => {},
-    });
+    const linker = makeRealLinker(read, kinds, () => {});
     await linker.close();
     return read;
   } catch (error) {

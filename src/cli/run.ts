@@ -3,16 +3,14 @@
 import { showAddress } from '../base/addr.js';
 import { realClock } from '../base/clock.js';
 import { flushLogs, LOG_LEVELS, makeLogger, setLogLevel } from '../base/log.js';
-import { realRandom } from '../base/random.js';
 import { kinds } from '../kinds.js';
-import { makeLinker } from '../linker.js';
 import { type Command, UsageError } from './command.js';
 import { exitOnDefect, exitWhenStuck } from './last-resort.js';
+import { makeRealLinker } from './make-linker.js';
 import { readConfig } from './read-config.js';
 import { explainStartFailure } from './start-failure.js';
 import { onStopSignal } from './stop-signal.js';
 import type { Terminal } from './terminal.js';
-import { VERSION } from './version.js';
 
 export const runCommand: Command = {
   name: 'run',
@@ -62,15 +60,7 @@ async function serve(file: string, terminal: Terminal): Promise<number> {
   onStopSignal(shutDown, log);
   let drain: () => Promise<void>;
   try {
-    const linker = makeLinker({
-      config: read.config,
-      raw: read.raw,
-      kinds,
-      build: { name: 'linkgate', version: VERSION, startedAt: realClock.epochMs() },
-      clock: realClock,
-      random: realRandom,
-      onShutdownRequest: () => shutDown('/admin/shutdown'),
-    });
+    const linker = makeRealLinker(read, kinds, () => shutDown('/admin/shutdown'));
     const { admin, servers } = await linker.listen();
     for (const { router, ip, port } of servers) {
       log.info(`serving ${router} on ${showAddress({ host: ip, port })}`, { router, ip, port });
