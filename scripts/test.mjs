@@ -1,5 +1,6 @@
 // Runs the compiled tests with node:test: `npm test` all of them, `npm test -- unit e2e/drain` those whose path holds one of
-// the fragments. Closes with `N passed, N failed` and fails when there was nothing to run.
+// the fragments. Closes with why tests were skipped, each reason once, and `N passed, N failed`. Fails when there was nothing to
+// run, and with LINKGATE_REQUIRE_REGISTRIES=1 when anything was skipped.
 
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -85,9 +86,9 @@ function colour() {
 }
 
 /**
- * Prints the counts line from the runner's closing lines.
+ * Prints what was skipped and the counts line, from what the runner printed.
  * @param {string} output
- * @returns {boolean} whether at least one test ran
+ * @returns {boolean} whether at least one test ran, and none was skipped that must not be
  */
 function report(output) {
   /** @param {string} name */
@@ -95,7 +96,19 @@ function report(output) {
   const passed = count('pass');
   const failed = count('fail') + count('cancelled');
   const skipped = count('skipped') + count('todo');
-  console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  const mayNotSkip = process.env.LINKGATE_REQUIRE_REGISTRIES === '1' && skipped > 0;
+  console.log();
+  for (const reason of skipReasons(output)) console.log(`skipped: ${reason}`);
   if (passed + failed === 0) console.error('no test was run');
-  return passed + failed > 0;
+  if (mayNotSkip) console.error('LINKGATE_REQUIRE_REGISTRIES=1 forbids to skip');
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  return passed + failed > 0 && !mayNotSkip;
+}
+
+/**
+ * @param {string} output
+ * @returns {Set<string>} what a skipped test says of itself: for the tests of a registry, that it is not installed and how it is
+ */
+function skipReasons(output) {
+  return new Set(Array.from(output.matchAll(/^ *﹣ .* # (.+)$/gm), ([, reason = '']) => reason));
 }
