@@ -24,8 +24,10 @@ const LOWER = '^(src/(base|service|naming|wire)|config/schema)/';
 /** A leaf folder's contract file is named like the folder: src/balancer/balancer.ts. */
 const CONTRACTS = `^src/(${LEAF_FOLDERS.map((folder) => `${folder}/${folder}`).join('|')})[.]ts$`;
 
-/** Programs: nothing imports them. */
-const ENTRIES = '^(src/main[.]ts|config/schema/write-json-schema[.]ts)$';
+/** Programs and public modules: nothing of ours imports them. */
+const ENTRIES = '^(src/main[.]ts|src/plugin[.]ts|config/schema/write-json-schema[.]ts)$';
+/** What authors of plugins import: it hands on what registries share, and nothing of ours imports it. */
+const PLUGIN_MODULE = '^src/plugin[.]ts$';
 const KINDS = '^src/kinds[.]ts$';
 
 /**
@@ -124,7 +126,10 @@ module.exports = {
     forbid(
       'only-kinds-knows-implementations',
       'src/kinds.ts is the only importer of plugin implementations and of namers/.',
-      { path: '^(src|namers|config)/', pathNot: [KINDS, `^src/(${KIND_FOLDERS.join('|')})/`, '^namers/'] },
+      {
+        path: '^(src|namers|config)/',
+        pathNot: [KINDS, PLUGIN_MODULE, `^src/(${KIND_FOLDERS.join('|')})/`, '^namers/'],
+      },
       { path: [`^src/(${KIND_FOLDERS.join('|')})/`, '^namers/'], pathNot: CONTRACTS },
     ),
     forbid(

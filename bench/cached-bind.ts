@@ -7,12 +7,12 @@ import { addrBound, makeAddress } from '../src/base/addr.js';
 import { EMPTY_DTAB } from '../src/base/dtab.js';
 import { leaf } from '../src/base/name-tree.js';
 import { EMPTY_PATH, Path, pathFromText } from '../src/base/path.js';
-import type { ResponseClassifier } from '../src/classifier/classifier.js';
 import { headerTokenIdentifier } from '../src/identifier/header-token.js';
 import { BindingCache } from '../src/router/binding-cache.js';
 import { FakeClients } from '../test/support/fake-clients.js';
 import { FakeInterpreter } from '../test/support/fake-interpreter.js';
 import { requestHead } from '../test/support/requests.js';
+import { serviceSettings } from '../test/support/service-settings.js';
 
 const WARM_UP = 200_000;
 /** Few enough that even one small object each stays in the young generation, uncollected, to be seen. */
@@ -27,7 +27,7 @@ export function cachedBindBytes(): number {
   interpreter.binds('/svc/web', leaf({ id, residual: EMPTY_PATH, addr }));
   const bindings = new BindingCache({
     interpreter,
-    serviceSettings: () => ({ totalTimeoutMs: undefined, classifier: NEVER_ASKED }),
+    serviceSettings: () => serviceSettings(),
     makeClient: clients.make,
     maxPaths: 1000,
     maxClients: 1000,
@@ -53,8 +53,3 @@ export function cachedBindBytes(): number {
   bindings.close();
   return bound === WARM_UP + BINDS ? (after - before) / BINDS : Number.NaN;
 }
-
-const NEVER_ASKED: ResponseClassifier = {
-  classifyResponse: () => 'success',
-  classifyError: () => 'nonRetryableFailure',
-};

@@ -2,13 +2,15 @@
 // where parts meet.
 
 import type { LinkerdConfig, RouterConfig, ServerConfig } from '../config/schema/linkerd.js';
-import type { KindTable, Plugin } from '../config/schema/plugins.js';
 import type { AccrualContext, AccrualFactory } from './accrual/accrual.js';
 import type { AdminRouter, AdminSource, BuildInfo, Readiness } from './admin/handler.js';
 import { registerProcessMetrics } from './admin/process-metrics.js';
 import { type AdminServer, makeAdminServer } from './admin/server.js';
+import { announce, findAnnouncer } from './announcements.js';
+import type { Announcer, AnnouncerContext } from './announcer/announcer.js';
 import type { BalancerContext, BalancerFactory } from './balancer/balancer.js';
 import { constant } from './base/activity.js';
+import { makeBackoff } from './base/backoff-config.js';
 import type { Clock, TimerHandle } from './base/clock.js';
 import type { Closable } from './base/closable.js';
 import { EMPTY_DTAB, showDtab } from './base/dtab.js';
@@ -19,10 +21,11 @@ import type { Random } from './base/random.js';
 import type { ResponseClassifier } from './classifier/classifier.js';
 import { Http1Pool } from './client/http1-pool.js';
 import { type Identifier, type IdentifierContext, identifyFirst } from './identifier/identifier.js';
-import { makeSystemNamer } from './naming/built-in-namers.js';
+import { type LinkedNaming, linkNaming, type NamingKinds } from './link-naming.js';
+import { makePlugin } from './make-plugin.js';
 import { makeDtabInterpreter } from './naming/dtab-interpreter.js';
-import type { Interpreter, InterpreterContext } from './naming/interpreter.js';
-import type { Namer, NamerContext, SystemNamer } from './naming/namer.js';
+import type { Interpreter } from './naming/interpreter.js';
+import type { Namer } from './naming/namer.js';
 import { makeRetryBudget } from './retry/retry-budget.js';
 import { makeAccessLog } from './router/access-log.js';
 import { metricName } from './router/client-cache.js';
@@ -37,14 +40,13 @@ import type { ListenAddress, Server } from './server/server.js';
 import type { Telemeter, TelemeterContext } from './telemeter/telemeter.js';
 
 /** The kind table with what each category makes. */
-export interface Kinds extends KindTable {
-  readonly namer: readonly Kind<unknown, NamerContext, Namer>[];
-  readonly interpreter: readonly Kind<unknown, InterpreterContext, Interpreter>[];
+export interface Kinds extends NamingKinds {
   readonly identifier: readonly Kind<unknown, IdentifierContext, Identifier>[];
   readonly balancer: readonly Kind<unknown, BalancerContext, BalancerFactory>[];
   readonly accrual: readonly Kind<unknown, AccrualContext, AccrualFactory>[];
   readonly classifier: readonly Kind<unknown, undefined, ResponseClassifier>[];
   readonly telemeter: readonly Kind<unknown, TelemeterContext, Telemeter>[];
+  readonly announcer: readonly Kind<unknown, AnnouncerContext, Announcer>[];
 }
 
 export interface LinkerOptions {
@@ -87,14 +89,21 @@ interface LinkedRouter {
   readonly config: RouterConfig;
   readonly interpreter: Interpreter;
   readonly router: Router;
-  readonly servers: readonly Server[];
+  readonly servers: readonly LinkedServer[];
+  readonly announcers: readonly Announcer[];
+}
+
+interface LinkedServer {
+  readonly config: ServerConfig;
+  readonly server: Server;
 }
 
 class GatewayLinker implements Linker, AdminSource {
   readonly metrics = new MetricsScope();
   readonly #options: LinkerOptions;
   readonly #closables: Closable[] = [];
-  readonly #namers: readonly Namer[];
+  readonly #naming: LinkedNaming;
+  readonly #announcements: Closable[] = [];
   readonly #telemeters: readonly Telemeter[];
   readonly #routers: LinkedRouter[] = [];
   readonly #admin: AdminServer;
@@ -108,13 +117,12 @@ class GatewayLinker implements Linker, AdminSource {
     const { config, kinds, clock, random } = options;
     try {
       this.#closables.push(registerProcessMetrics(this.metrics.scope('process'), clock));
-      const { namers, system } = this.#own(linkNamers(config.namers, kinds, { metrics: this.metrics, clock, random }));
-      this.#namers = namers;
+      this.#naming = this.#own(linkNaming(config.namers, kinds, { metrics: this.metrics, clock, random }));
       this.#telemeters = withPrometheus(config.telemetry, kinds).map((plugin) =>
         this.#own(makePlugin(kinds.telemeter, plugin, { metrics: this.metrics, clock, random })),
       );
-      this.#fallback = this.#own(makeDtabInterpreter({ dtab: constant(EMPTY_DTAB), namers: this.#namers, system }));
-      for (const router of config.routers) this.#routers.push(this.#makeRouter(router, system));
+      this.#fallback = this.#own(makeDtabInterpreter({ ...this.#naming, dtab: constant(EMPTY_DTAB) }));
+      for (const router of config.routers) this.#routers.push(this.#makeRouter(router));
       const { admin } = config;
       this.#admin = this.#own(
         makeAdminServer({ ip: admin.ip, port: admin.port, security: admin.security, source: this, clock }),
@@ -134,13 +142,17 @@ class GatewayLinker implements Linker, AdminSource {
       // After the first port: a second start by mistake ends there, and must not empty the access log of the first.
       for (const { router } of this.#routers) router.open();
       const servers: (ListenAddress & { router: string })[] = [];
-      for (const { config, servers: listeners } of this.#routers) {
-        for (const server of listeners) {
+      for (const { config, servers: listeners, announcers } of this.#routers) {
+        for (const { config: keys, server } of listeners) {
           const address = await server.listen().catch((cause: Error) => {
             throw new Error(`Cannot start router ${config.label}: ${cause.message}`, { cause });
           });
           this.#bound.set(server, address);
           servers.push({ ...address, router: config.label });
+          if (keys.announce) {
+            const { ip: host, port } = address;
+            this.#announcements.push(announce(announcers, keys.announce, { host, port }));
+          }
         }
       }
       this.#state = 'serving';
@@ -159,13 +171,16 @@ class GatewayLinker implements Linker, AdminSource {
     this.#state = 'draining';
     const graceMs = this.#options.config.admin.shutdownGraceMs;
     log.info('draining', { graceMs });
-    await Promise.all(this.#routers.flatMap(({ servers }) => servers.map((server) => server.drain(graceMs))));
+    // First of all, so that nobody is sent here who would only be refused.
+    if (this.#announcements.length > 0) await this.#unannounce();
+    await Promise.all(this.#listeners.map(({ server }) => server.drain(graceMs)));
     await this.close();
   }
 
   async close(): Promise<void> {
     this.#rollTimer?.cancel();
-    for (const { servers } of this.#routers) for (const server of servers) await server.close();
+    await this.#unannounce();
+    for (const { server } of this.#listeners) await server.close();
     // What was made last depends on what was made before.
     for (const closable of this.#closables.splice(0).reverse()) await closable.close();
   }
@@ -184,8 +199,7 @@ class GatewayLinker implements Linker, AdminSource {
     const reasons: string[] = [];
     if (this.#state === 'draining') reasons.push('draining: no new connections are taken');
     else if (this.#state === 'starting') {
-      const all = this.#routers.reduce((sum, { servers }) => sum + servers.length, 0);
-      reasons.push(`starting: ${this.#bound.size} of ${all} listeners are bound`);
+      reasons.push(`starting: ${this.#bound.size} of ${this.#listeners.length} listeners are bound`);
     }
     return { ready: reasons.length === 0, reasons };
   }
@@ -195,8 +209,9 @@ class GatewayLinker implements Linker, AdminSource {
       label: config.label,
       protocol: config.protocol,
       interpreter,
+      interpreterKind: config.interpreter.kind.kind,
       dtab: showDtab(config.dtab),
-      servers: servers.flatMap((server) => {
+      servers: servers.flatMap(({ server }) => {
         const address = this.#bound.get(server);
         return address ? [`${address.ip}:${address.port}`] : [];
       }),
@@ -205,7 +220,7 @@ class GatewayLinker implements Linker, AdminSource {
   }
 
   get namers(): readonly Namer[] {
-    return this.#namers;
+    return this.#naming.namers;
   }
 
   get pages(): AdminSource['pages'] {
@@ -222,16 +237,24 @@ class GatewayLinker implements Linker, AdminSource {
 
   // ---- parts ----
 
+  get #listeners(): readonly LinkedServer[] {
+    return this.#routers.flatMap(({ servers }) => servers);
+  }
+
+  async #unannounce(): Promise<void> {
+    await Promise.all(this.#announcements.splice(0).map((announcement) => announcement.close()));
+  }
+
   #own<T extends Closable>(part: T): T {
     this.#closables.push(part);
     return part;
   }
 
-  #makeRouter(config: RouterConfig, system: SystemNamer): LinkedRouter {
+  #makeRouter(config: RouterConfig): LinkedRouter {
     const { kinds, clock, random } = this.#options;
     const metrics = this.metrics.scope('rt', config.label);
     if (config.originator) metrics.gauge(['originator'], () => 1);
-    const interpreter = this.#own(linkInterpreter(config, kinds, { namers: this.#namers, system }));
+    const interpreter = this.#own(this.#naming.interpreter(config));
     const identifiers = config.identifier.map((plugin) =>
       makePlugin(kinds.identifier, plugin, { dstPrefix: config.dstPrefix }),
     );
@@ -269,8 +292,17 @@ class GatewayLinker implements Linker, AdminSource {
         metrics,
       }),
     );
-    const servers = config.servers.map((server) => this.#makeServer(server, config, router, limits));
-    return { config, interpreter, router, servers };
+    const servers = config.servers.map((server) => ({
+      config: server,
+      server: this.#makeServer(server, config, router, limits),
+    }));
+    const announcers = config.announcers.map((plugin) => {
+      const { prefix } = plugin;
+      const scope = this.metrics.scope('announcer', metricName(prefix.drop(1)));
+      return this.#own(makePlugin(kinds.announcer, plugin, { prefix, metrics: scope, clock, random }));
+    });
+    for (const { announce: names = [] } of config.servers) for (const name of names) findAnnouncer(announcers, name);
+    return { config, interpreter, router, servers, announcers };
   }
 
   #makeServer(
@@ -310,9 +342,14 @@ class GatewayLinker implements Linker, AdminSource {
   }
 
   #serviceSettings(keys: RouterConfig['service']['base']): ServiceSettings {
+    const { kinds, clock, random } = this.#options;
+    const { budget, backoff } = keys.retries;
     return {
       totalTimeoutMs: positive(keys.totalTimeoutMs),
-      classifier: makePlugin(this.#options.kinds.classifier, keys.responseClassifier, undefined),
+      classifier: makePlugin(kinds.classifier, keys.responseClassifier, undefined),
+      makeRetryBudget: () => makeRetryBudget(budget, clock),
+      retryBackoff: makeBackoff(backoff, random),
+      retryBufferBytes: keys.retryBufferKB * 1024,
     };
   }
 
@@ -341,63 +378,11 @@ class GatewayLinker implements Linker, AdminSource {
   }
 }
 
-export interface LinkedNamers extends Closable {
-  /** In the order of the file. */
-  readonly namers: readonly Namer[];
-  readonly system: SystemNamer;
-}
-
-/** The namers of a file and the built-in ones; for the gateway, and for commands that only ask how a name is bound. */
-export function linkNamers(
-  plugins: LinkerdConfig['namers'],
-  kinds: Kinds,
-  { metrics, clock, random }: Pick<NamerContext, 'metrics' | 'clock' | 'random'>,
-): LinkedNamers {
-  const system = makeSystemNamer({ clock });
-  const namers: Namer[] = [];
-  const close = async (): Promise<void> => {
-    for (const namer of namers) await namer.close();
-    await system.close();
-  };
-  try {
-    for (const plugin of plugins) {
-      const { prefix } = plugin;
-      const scope = metrics.scope('namer', metricName(prefix.drop(1)));
-      namers.push(makePlugin(kinds.namer, plugin, { prefix, metrics: scope, clock, random }));
-    }
-  } catch (error) {
-    void close();
-    throw error;
-  }
-  return { namers, system, close };
-}
-
-/** What binds the names of a router of the file. The namers stay their maker's to close. */
-export function linkInterpreter(
-  { interpreter, dtab }: Pick<RouterConfig, 'interpreter' | 'dtab'>,
-  kinds: Kinds,
-  { namers, system }: Pick<LinkedNamers, 'namers' | 'system'>,
-): Interpreter {
-  return makePlugin(kinds.interpreter, interpreter, { dtab, namers, system });
-}
-
 /** Prometheus' page is always there, as metrics.json is: a file that names the telemeter only moves it. */
 function withPrometheus(telemetry: LinkerdConfig['telemetry'], kinds: Kinds): LinkerdConfig['telemetry'] {
   const kind = kinds.telemeter.find((one) => one.kind === 'io.l5d.prometheus');
   if (!kind || telemetry.some((plugin) => plugin.kind === kind)) return telemetry;
   return [...telemetry, { kind, config: kind.config.parse({}) }];
-}
-
-/** Calls `make` of the plugin's kind: the same object in the typed table as the one that the schema chose. */
-function makePlugin<Context, Made>(
-  kinds: readonly Kind<unknown, Context, Made>[],
-  plugin: Plugin,
-  context: Context,
-): Made {
-  const kind = kinds.find((one) => one === plugin.kind);
-  if (!kind)
-    throw new Error(`kind ${plugin.kind.kind} is not in the kind table that the configuration was checked with`);
-  return kind.make(plugin.config, context);
 }
 
 /** Timeouts of 0 or less are none. */

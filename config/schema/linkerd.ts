@@ -24,6 +24,10 @@ export function linkerdSchema(kinds: KindTable) {
       .array(plugins.telemeter)
       .default([])
       .describe('Where metrics and traces go. Default: nowhere else than /admin.'),
+    plugins: z
+      .array(text)
+      .default([])
+      .describe('npm packages, or files beside this one, whose kinds are added to the built-in ones. Default: none.'),
     usage: z
       .strictObject({
         orgId: text.exactOptional().describe('Accepted, without effect.'),

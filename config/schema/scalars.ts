@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { parseDtab, parsePath } from '../../src/base/name-grammar.js';
-import { ParseError } from '../../src/base/parse-error.js';
+import { briefly, ParseError } from '../../src/base/parse-error.js';
 
 /** `true` or `false`. In YAML 1.2 `yes`, `no`, `on` and `off` are texts, so they are refused. */
 export const flag = z.boolean();
@@ -52,18 +52,9 @@ function parsedText<T>(want: string, parse: (text: string) => T) {
       return parse(input);
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
-      const params: Expectation = { want: `${want} (${complaint(error, input)})`, offset: error.offset };
+      const params: Expectation = { want: `${want} (${briefly(error, input)})`, offset: error.offset };
       context.issues.push({ code: 'custom', input, params: { ...params } });
       return z.NEVER;
     }
   });
-}
-
-/** The parser's message, on one line and with only the text around the mistake: a dtab may have hundreds of lines. */
-function complaint({ message, offset }: ParseError, input: string): string {
-  const around = 20;
-  const before = input.slice(Math.max(0, offset - around), offset);
-  const after = input.slice(offset + 1, offset + 1 + around);
-  const head = message.slice(0, message.indexOf(" at '"));
-  return `${head} at '${before}[${input.charAt(offset)}]${after}'`.replaceAll(/\s*[\r\n]\s*/g, ' ');
 }

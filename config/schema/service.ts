@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type BackoffConfig, backoffConfig } from '../../src/base/backoff-config.js';
 import { type PluginSchemas, usePlugin } from './plugins.js';
 import { DEFAULT_RETRY_BUDGET, retryBudgetSchema } from './retry-budget.js';
+import { count } from './scalars.js';
 import { scopedSchema } from './scoped.js';
 
 const NO_BACKOFF: BackoffConfig = { kind: 'constant', ms: 0 };
@@ -30,6 +31,11 @@ function serviceKeysSchema(plugins: PluginSchemas) {
       })
       .exactOptional()
       .describe('How requests are retried that the classifier calls retryable.'),
+    retryBufferKB: count()
+      .exactOptional()
+      .describe(
+        'Kilobytes of a request body that are kept to send it again; a request with a longer one is not retried. New. Default 64.',
+      ),
     responseClassifier: plugins.classifier
       .exactOptional()
       .describe('What counts as a failure and may be retried. Default kind io.l5d.http.nonRetryable5XX.'),
@@ -39,11 +45,14 @@ function serviceKeysSchema(plugins: PluginSchemas) {
 type ServiceKeysSet = z.output<ReturnType<typeof serviceKeysSchema>>;
 
 /** Service keys in force: those with a default are always there. */
-export type ServiceKeys = Readonly<ServiceKeysSet & Required<Pick<ServiceKeysSet, 'retries' | 'responseClassifier'>>>;
+export type ServiceKeys = Readonly<
+  ServiceKeysSet & Required<Pick<ServiceKeysSet, 'retries' | 'retryBufferKB' | 'responseClassifier'>>
+>;
 
 function serviceDefaults(plugins: PluginSchemas): ServiceKeys {
   return {
     retries: { budget: DEFAULT_RETRY_BUDGET, backoff: NO_BACKOFF },
+    retryBufferKB: 64,
     responseClassifier: usePlugin(plugins.classifier, { kind: 'io.l5d.http.nonRetryable5XX' }),
   };
 }

@@ -17,13 +17,11 @@ export const UNSUPPORTED_KEYS: readonly UnsupportedKey[] = [
   // The schemas have http alone: these need one each.
   { place: 'router', key: 'protocol', when: oneOf('h2', 'thrift', 'mux', 'thriftmux') },
 
-  { place: 'router', key: 'announcers' },
   { place: 'router', key: 'streamingEnabled', when: oneOf(false) },
   { place: 'router', key: 'compressionLevel', when: oneOf(-1, 1, 2, 3, 4, 5, 6, 7, 8, 9) },
   { place: 'tracePropagator', key: 'kind', when: oneOf('io.l5d.zipkin') },
 
   { place: 'server', key: 'tls' },
-  { place: 'server', key: 'announce' },
   { place: 'server', key: 'serverSession' },
   { place: 'serverSocket', key: 'reuseAddr', when: oneOf(false) },
   { place: 'serverSocket', key: 'reusePort', when: oneOf(true) },

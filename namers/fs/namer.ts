@@ -6,7 +6,7 @@
 import { resolve } from 'node:path';
 import { computed, type ReadonlySignal } from '@preact/signals-core';
 import { type Activity, ok, type State } from '../../src/base/activity.js';
-import { ADDR_NEG, ADDR_PENDING, type Addr, type Address, addrBound, addrFailed } from '../../src/base/addr.js';
+import type { Addr } from '../../src/base/addr.js';
 import type { Clock } from '../../src/base/clock.js';
 import { type Logger, makeLogger } from '../../src/base/log.js';
 import { leaf, type NameTree, NEG } from '../../src/base/name-tree.js';
@@ -14,9 +14,11 @@ import { Path } from '../../src/base/path.js';
 import type { HostResolver } from '../../src/naming/host-resolver.js';
 import { type Inet, makeInet } from '../../src/naming/inet.js';
 import type { Name, Namer } from '../../src/naming/namer.js';
+import { liveAddr, type ServiceSet } from '../shared/service-trees.js';
 import { type DirectoryState, WatchedDirectory, type WatchFunction } from '../shared/watched-directory.js';
 import type { WatchedFile } from '../shared/watched-file.js';
-import { type DiscoLine, parseDiscoFile } from './disco-file.js';
+import { parseDiscoFile } from './disco-file.js';
+import { FILE_TIMING } from './file-timing.js';
 
 export interface FsNamerOptions {
   readonly prefix: Path;
@@ -34,12 +36,12 @@ export interface FsNamerOptions {
 /** Linkerd's limit of 500 KB. */
 const MAX_FILE_BYTES = 500 * 1024;
 
-type DiscoFile = WatchedFile<readonly DiscoLine[]>;
+type DiscoFile = WatchedFile<ServiceSet>;
 
 export class FsNamer implements Namer {
   readonly prefix: Path;
   readonly #rootDir: string;
-  readonly #root: WatchedDirectory<readonly DiscoLine[]>;
+  readonly #root: WatchedDirectory<ServiceSet>;
   readonly #inet: Inet;
   /** One address signal for each file, whatever the path that led to it. */
   readonly #addrs = new WeakMap<DiscoFile, ReadonlySignal<Addr>>();
@@ -51,15 +53,12 @@ export class FsNamer implements Namer {
     this.#rootDir = resolve(options.rootDir);
     this.#inet = makeInet({ clock, resolver, log });
     this.#root = new WatchedDirectory(Buffer.from(this.#rootDir), {
+      ...FILE_TIMING,
       clock,
       log,
-      decode: parseDiscoFile,
+      decode: (text) => ({ endpoints: parseDiscoFile(text) }),
       maxBytes: MAX_FILE_BYTES,
-      emptyGraceMs: 500,
-      settleMs: 20,
-      rescanMs: 10_000,
-      pollMs: 1000,
-      lingerMs: options.lingerMs ?? 10_000,
+      ...(options.lingerMs !== undefined && { lingerMs: options.lingerMs }),
       ...(options.watch && { watch: options.watch }),
     });
   }
@@ -110,7 +109,7 @@ export class FsNamer implements Namer {
   #addr(file: DiscoFile): ReadonlySignal<Addr> {
     let addr = this.#addrs.get(file);
     if (!addr) {
-      addr = addrOf(file, this.#inet);
+      addr = liveAddr(file.value, this.#inet);
       this.#addrs.set(file, addr);
     }
     return addr;
@@ -124,41 +123,3 @@ interface Found {
 }
 
 const NO_SUCH_FILE: State<NameTree<Name>> = ok(NEG);
-
-function addrOf(file: DiscoFile, inet: Inet): ReadonlySignal<Addr> {
-  // In two steps, so that a host that moves does not start the lookups of all others anew.
-  const content = computed((): Addr | readonly LiveLine[] => {
-    const now = file.value.value;
-    switch (now.state) {
-      case 'pending':
-        return ADDR_PENDING;
-      case 'failed':
-        return addrFailed(now.error);
-      case 'ok':
-        return now.value?.map(({ host, port, weight }) => ({ weight, addr: inet.addresses(host, port) })) ?? ADDR_NEG;
-      default:
-        return now satisfies never;
-    }
-  });
-  return computed(() => ('state' in content.value ? content.value : combine(content.value)));
-}
-
-interface LiveLine {
-  readonly weight: number;
-  readonly addr: ReadonlySignal<Addr>;
-}
-
-/** What is bound is used, as soon as something is; a host that cannot be looked up costs its own line alone. */
-function combine(lines: readonly LiveLine[]): Addr {
-  const addresses: Address[] = [];
-  let unbound: Addr | undefined;
-  for (const { weight, addr } of lines) {
-    const now = addr.value;
-    if (now.state === 'bound') addresses.push(...now.addresses.map((address) => ({ ...address, weight })));
-    else if (unbound === undefined || RANK[now.state] > RANK[unbound.state]) unbound = now;
-  }
-  return addresses.length > 0 || unbound === undefined ? addrBound(addresses) : unbound;
-}
-
-/** Of several answers without addresses the highest one is given: wait before giving up, give up before denying. */
-const RANK = { bound: 0, neg: 1, failed: 2, pending: 3 } as const;

@@ -216,6 +216,8 @@ export class WatchedDirectory<T> implements Closable {
       else if (identity !== this.#identity || !this.#watcher) this.#openWatch(identity);
       const listing = await list(this.#path);
       if (!this.#running) return;
+      // Before anyone hears that it is back: who looks at it now has to wait for what is in it.
+      for (const file of this.#live) if (file.isGone && listing.get(file.name) === 'file') file.reset();
       this.#publish(listing);
       await this.#refreshBelow(listing);
     } catch (error) {

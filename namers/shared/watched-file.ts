@@ -95,6 +95,12 @@ export class WatchedFile<T> {
     this.#value.value = ok(undefined);
   }
 
+  /** The file was found not to exist, and has not been read since. */
+  get isGone(): boolean {
+    const now = this.#value.peek();
+    return now.state === 'ok' && now.value === undefined;
+  }
+
   /** Nobody keeps the file fresh from now on: what is known of it counts no more. */
   reset(): void {
     this.#forget();

@@ -16,11 +16,14 @@ export interface FailureAccrual {
   ignored(now: number): void;
 }
 
-/** Told of transitions, for the metrics `failure_accrual/{removals,revivals,probes,removed_for_ms}`. */
+/** Told of transitions, for the metrics `failure_accrual/{removals,revivals,probes,removed_for_ms,ejections_refused}`. */
 export interface AccrualListener {
   removed(forMs: number): void;
   probed(): void;
+  /** Alive again: a probe succeeded, or the cluster became too small for so many dead. */
   revived(): void;
+  /** An endpoint that should be dead stays alive, since `maxEjectedPercent` of its cluster are dead already. */
+  ejectionRefused(): void;
 }
 
 /** What `make` of an accrual kind is given. */
@@ -28,5 +31,15 @@ export interface AccrualContext {
   readonly random: Random;
 }
 
-/** A configured policy: makes the accrual of one endpoint. */
-export type AccrualFactory = (listener: AccrualListener) => FailureAccrual;
+/** A configured policy, ready to serve any number of clusters. */
+export interface AccrualFactory {
+  makeCluster(listener: AccrualListener): ClusterAccrual;
+}
+
+/** The accruals of one cluster: how many of its endpoints may be dead is known to all of them together. */
+export interface ClusterAccrual {
+  /** Of a new endpoint. It counts as one of the cluster from the next `update` on, at the latest. */
+  makeAccrual(): FailureAccrual;
+  /** Called after each change of the set, with the accruals of all endpoints that are in it. */
+  update(members: readonly FailureAccrual[]): void;
+}

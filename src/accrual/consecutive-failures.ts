@@ -2,44 +2,21 @@
 
 import { z } from 'zod';
 import { count } from '../../config/schema/scalars.js';
-import { type Backoff, equalJitteredBackoff } from '../base/backoff.js';
-import { backoffConfig, makeBackoff } from '../base/backoff-config.js';
 import { defineKind } from '../base/kind.js';
-import type { Random } from '../base/random.js';
-
 import type { AccrualContext, AccrualFactory } from './accrual.js';
-import { DeadAliveProbe, type DeathRule } from './dead-alive-probe.js';
-
-const DEFAULT_FAILURES = 5;
-const DEFAULT_BACKOFF_MIN_MS = 5_000;
-const DEFAULT_BACKOFF_MAX_MS = 300_000;
+import { accrualKeys, makeAccrualFactory } from './accrual-config.js';
+import type { DeathRule } from './dead-alive-probe.js';
 
 export const consecutiveFailures = defineKind({
   kind: 'io.l5d.consecutiveFailures',
   description: 'Takes an endpoint out after a number of failures in a row.',
   config: z.strictObject({
     failures: count(1).describe('Failures in a row that make an endpoint dead.'),
-    backoff: backoffConfig
-      .exactOptional()
-      .describe('How long it stays dead. Default: 5 s growing to 300 s, half of it random (equal jitter).'),
+    ...accrualKeys,
   }),
   make: (config, { random }: AccrualContext): AccrualFactory =>
-    makeFactory(config.failures, config.backoff ? makeBackoff(config.backoff, random) : defaultBackoff(random)),
+    makeAccrualFactory(config, random, () => new ConsecutiveFailures(config.failures)),
 });
-
-/** What a client without `failureAccrual` has: 5 failures in a row; dead for 5 s growing to 300 s, equal-jittered. */
-export function makeDefaultAccrual(context: AccrualContext): AccrualFactory {
-  return makeFactory(DEFAULT_FAILURES, defaultBackoff(context.random));
-}
-
-/** Dead times of every policy that is given no `backoff`: 5 s growing to 300 s, equal-jittered. */
-export function defaultBackoff(random: Random): Backoff {
-  return equalJitteredBackoff(DEFAULT_BACKOFF_MIN_MS, DEFAULT_BACKOFF_MAX_MS, random);
-}
-
-function makeFactory(failures: number, backoff: Backoff): AccrualFactory {
-  return (listener) => new DeadAliveProbe(new ConsecutiveFailures(failures), backoff, listener);
-}
 
 class ConsecutiveFailures implements DeathRule {
   readonly #limit: number;

@@ -2,13 +2,13 @@
 
 import { z } from 'zod';
 import { defineKind } from '../base/kind.js';
-import type { AccrualFactory, FailureAccrual } from './accrual.js';
+import type { AccrualFactory, ClusterAccrual, FailureAccrual } from './accrual.js';
 
 export const noFailureAccrual = defineKind({
   kind: 'none',
   description: 'Never takes an endpoint out, however often it fails.',
   config: z.strictObject({}),
-  make: (): AccrualFactory => () => ALWAYS_ALIVE,
+  make: (): AccrualFactory => ({ makeCluster: () => CLUSTER }),
 });
 
 const ALWAYS_ALIVE: FailureAccrual = {
@@ -18,3 +18,5 @@ const ALWAYS_ALIVE: FailureAccrual = {
   failed: () => {},
   ignored: () => {},
 };
+
+const CLUSTER: ClusterAccrual = { makeAccrual: () => ALWAYS_ALIVE, update: () => {} };

@@ -91,6 +91,8 @@ export interface AdminRouter {
   readonly protocol: string;
   /** The very one that binds the router's traffic. */
   readonly interpreter: Interpreter;
+  /** Its kind as in the file: `default`, `io.l5d.fs`. */
+  readonly interpreterKind: string;
   /** The router's own dtab as text; empty if it has none. */
   readonly dtab: string;
   /** `ip:port` of each server. */

@@ -2,7 +2,7 @@
 
 import type { Addr } from '../base/addr.js';
 import { showAddress } from '../base/addr.js';
-import type { AdminHandler, AdminNamer, AdminSource } from './handler.js';
+import type { AdminHandler, AdminNamer, AdminRouter, AdminSource } from './handler.js';
 import { jsonResponse } from './responses.js';
 
 export function namingHandlers(source: AdminSource): readonly AdminHandler[] {
@@ -23,6 +23,7 @@ export function namingHandlers(source: AdminSource): readonly AdminHandler[] {
     },
     // Of two with one prefix the later has the page, as it has the names.
     ...[...source.namers].reverse().flatMap(namerStateHandler),
+    ...source.routers.flatMap(interpreterStateHandler),
   ];
 }
 
@@ -53,15 +54,26 @@ function clientState(addr: Addr): { readonly state: string; readonly addresses: 
 
 /** A page for a namer that tells its state. */
 function namerStateHandler(namer: AdminNamer): readonly AdminHandler[] {
-  if (!namer.state) return [];
   const prefix = namer.prefix.drop(1).show();
+  const what = `What the namer ${namer.prefix.show()} watches, and how that goes.`;
+  return stateHandler(`/namer_state${prefix}.json`, what, namer);
+}
+
+/** The kind in lower case, as Linkerd has it in `io.l5d.k8s.configmap.json`. */
+function interpreterStateHandler({ label, interpreter, interpreterKind }: AdminRouter): readonly AdminHandler[] {
+  const path = `/${label}/interpreter_state/${interpreterKind.toLowerCase()}.json`;
+  return stateHandler(path, `What the interpreter of the router ${label} watches, and how that goes.`, interpreter);
+}
+
+function stateHandler(path: string, description: string, of: { state?(): unknown }): readonly AdminHandler[] {
+  if (!of.state) return [];
   return [
     {
-      path: `/namer_state${prefix.replace(/[#%\\]/g, encodeURIComponent)}.json`,
+      path: path.replace(/[#%\\?\s]/g, encodeURIComponent),
       category: 'diagnostics',
       methods: ['GET'],
-      description: `What the namer ${namer.prefix.show()} watches, and how that goes.`,
-      handle: () => jsonResponse(namer.state?.()),
+      description,
+      handle: () => jsonResponse(of.state?.()),
     },
   ];
 }

@@ -1,7 +1,7 @@
 // Balancer: the contract of what picks an endpoint of one bound cluster for each request.
 //
 // Measure of load (LoadMeter, one an endpoint) and choice of endpoint (Balancer) are separate parts. Both run on the hot
-// path: no allocation in `pick`, `start`, `finish`.
+// path: no allocation in `pick`, `start`, `finish`. Balancers are told of no starts and ends of requests: they ask meters.
 
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
@@ -45,6 +45,11 @@ export interface BalancerContext {
 
 /** A configured balancer kind, ready to serve any number of clusters. */
 export interface BalancerFactory {
+  /**
+   * `enableProbation`: the client stack keeps an endpoint that left the set among the balancer's members while it is
+   * healthy, because a registry may forget what still works. Balancers themselves make no difference.
+   */
+  readonly keepsRemoved: boolean;
   makeMeter(now: number): LoadMeter;
   makeBalancer<T extends Balanced>(): Balancer<T>;
 }

@@ -5,8 +5,9 @@ import { count } from '../../config/schema/scalars.js';
 import { defineKind } from '../base/kind.js';
 import type { BalancerContext, BalancerFactory } from './balancer.js';
 import { enableProbation, maxEffort } from './balancer-config.js';
-import { P2c } from './p2c.js';
+import { MaxEffort } from './max-effort.js';
 import { PeakEwma } from './peak-ewma.js';
+import { PickOfTwo } from './pick-of-two.js';
 
 export const p2cPeakEwma = defineKind({
   kind: 'ewma',
@@ -19,7 +20,8 @@ export const p2cPeakEwma = defineKind({
     enableProbation,
   }),
   make: (config, { random }: BalancerContext): BalancerFactory => ({
+    keepsRemoved: config.enableProbation,
     makeMeter: (now) => new PeakEwma(config.decayTimeMs, now),
-    makeBalancer: () => new P2c(config.maxEffort, random),
+    makeBalancer: () => new MaxEffort(config.maxEffort, random, () => new PickOfTwo(random)),
   }),
 });

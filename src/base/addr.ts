@@ -82,4 +82,18 @@ export interface Bound {
    * (`/$/io.buoyant.http.status/<code>`, 100–599); `addr` is then bound to no addresses.
    */
   readonly synthetic?: { readonly status: number };
+  /** How old what is known of it is; absent where no registry is asked. Cheap; reads no signal. */
+  readonly freshness?: () => Freshness;
+}
+
+/** What a registry was last heard to say of a name, and when. */
+export interface Freshness {
+  /** As messages call it: `Consul 127.0.0.1:8500`. */
+  readonly registry: string;
+  /** Milliseconds since the registry last confirmed it; undefined when it never has. */
+  readonly ageMs: number | undefined;
+  /** Changes seen since the watch began. */
+  readonly updates: number;
+  /** Why the registry cannot be heard now; undefined while it can. */
+  readonly error: string | undefined;
 }

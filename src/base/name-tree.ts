@@ -6,8 +6,11 @@ export type NameTree<T> =
   | { readonly type: 'alt'; readonly trees: readonly NameTree<T>[] }
   /** Chosen by weight; at least two. */
   | { readonly type: 'union'; readonly branches: readonly Weighted<T>[] }
-  /** No such name: the next alternative is tried. */
-  | { readonly type: 'neg' }
+  /**
+   * No such name: the next alternative is tried. `reasons` are failures of registries that have never answered, so that a
+   * name bound to nothing can tell why.
+   */
+  | { readonly type: 'neg'; readonly reasons?: readonly Error[] }
   /** Permanent failure: later alternatives are not tried. */
   | { readonly type: 'fail' }
   /** The name exists and has no endpoints: later alternatives are not tried. */
@@ -22,6 +25,11 @@ export interface Weighted<T> {
 export const NEG: NameTree<never> = { type: 'neg' };
 export const FAIL: NameTree<never> = { type: 'fail' };
 export const EMPTY: NameTree<never> = { type: 'empty' };
+
+/** Neg because a registry that would know has never answered. */
+export function negBecause(...reasons: readonly Error[]): NameTree<never> {
+  return reasons.length === 0 ? NEG : { type: 'neg', reasons };
+}
 
 export function leaf<T>(value: T): NameTree<T> {
   return { type: 'leaf', value };

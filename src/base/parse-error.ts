@@ -34,3 +34,20 @@ export function unexpected(
 function charFound(text: string, offset: number): string {
   return offset < text.length ? `'${text.charAt(offset)}'` : 'end of input';
 }
+
+/** Where a ParseError stands in its text: both 1-based, the column in UTF-16 units. */
+export function lineAndColumn(text: string, offset: number): { readonly line: number; readonly column: number } {
+  const before = text.slice(0, offset).split('\n');
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+}
+
+/** How much of the text on either side `briefly` quotes. */
+const BRIEF_CHARS = 20;
+
+/** The message on one line and with only the text around the mistake: a dtab may have hundreds of lines. */
+export function briefly({ message, offset }: ParseError, text: string): string {
+  const before = text.slice(Math.max(0, offset - BRIEF_CHARS), offset);
+  const after = text.slice(offset + 1, offset + 1 + BRIEF_CHARS);
+  const head = message.slice(0, message.indexOf(" at '"));
+  return `${head} at '${before}[${text.charAt(offset)}]${after}'`.replaceAll(/\s*[\r\n]\s*/g, ' ');
+}

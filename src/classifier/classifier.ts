@@ -11,3 +11,17 @@ export interface ResponseClassifier {
   /** Of an attempt that brought no response (connection lost, timeout, malformed). */
   classifyError(request: RequestHead, error: Error): Verdict;
 }
+
+/**
+ * The verdict on a response in force, whatever the classifier: an upstream that says `l5d-retryable: true` of its failure
+ * has done nothing, so even a POST may be sent again. Hot path.
+ */
+export function classifyResponse(
+  classifier: ResponseClassifier,
+  request: RequestHead,
+  response: ResponseHead,
+): Verdict {
+  const verdict = classifier.classifyResponse(request, response);
+  if (verdict !== 'nonRetryableFailure' || !response.headers.mayHaveGatewayFields) return verdict;
+  return response.headers.get('l5d-retryable')?.toLowerCase() === 'true' ? 'retryableFailure' : verdict;
+}

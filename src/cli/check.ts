@@ -1,8 +1,6 @@
 // `linkgate check`: a configuration file in, its mistakes out; nothing is started.
 
 import type { LinkerdConfig } from '../../config/schema/parse.js';
-import { kinds as builtIn } from '../kinds.js';
-import type { Kinds } from '../linker.js';
 import type { Command } from './command.js';
 import { makeRealLinker } from './make-linker.js';
 import { type ReadConfig, readConfig, refuseWhole } from './read-config.js';
@@ -23,7 +21,7 @@ line, as file:line:column. "linkgate -validate <config>" does the same.
     'linkgate check - < config/quickstart.yaml',
   ],
   run: async ({ operand, has }, terminal) => {
-    const checked = await checkParts(await readConfig(operand, terminal), builtIn);
+    const checked = await checkParts(await readConfig(operand, terminal));
     if (has('json')) {
       terminal.out(`${JSON.stringify({ valid: checked.ok, errors: checked.ok ? [] : checked.errors })}\n`);
     } else if (checked.ok) {
@@ -36,10 +34,10 @@ line, as file:line:column. "linkgate -validate <config>" does the same.
 };
 
 /** Refuses as well what only shows when the parts are made. */
-export async function checkParts(read: ReadConfig, kinds: Kinds): Promise<ReadConfig> {
+export async function checkParts(read: ReadConfig): Promise<ReadConfig> {
   if (!read.ok) return read;
   try {
-    const linker = makeRealLinker(read, kinds, () => {});
+    const linker = makeRealLinker(read, () => {});
     await linker.close();
     return read;
   } catch (error) {

@@ -9,8 +9,9 @@ import { MetricsScope } from '../base/metrics.js';
 import { parseDtab, parsePath } from '../base/name-grammar.js';
 import type { Path } from '../base/path.js';
 import { realRandom } from '../base/random.js';
-import { kinds } from '../kinds.js';
-import { linkInterpreter, linkNamers } from '../linker.js';
+import { kinds as builtIn } from '../kinds.js';
+import { linkNaming } from '../link-naming.js';
+import type { Kinds } from '../linker.js';
 import { DELEGATION_TIMEOUT_MS, type DelegateTree, delegateTreeJson } from '../naming/delegate-tree.js';
 import { makeDtabInterpreter } from '../naming/dtab-interpreter.js';
 import type { Interpreter } from '../naming/interpreter.js';
@@ -52,34 +53,36 @@ async function delegate(args: Arguments, terminal: Terminal): Promise<number> {
   const local = parseGiven('dtab', await readText(args.value('dtab') ?? '', terminal), parseDtab);
   const router = config === undefined ? undefined : await readRouter(config, args.value('router'), terminal);
 
-  const { namers, system, close } = linkNamers(router?.namers ?? [], kinds, {
+  const naming = linkNaming(router?.namers ?? [], router?.kinds ?? builtIn, {
     metrics: new MetricsScope(),
     clock: realClock,
     random: realRandom,
   });
   const interpreter = router
-    ? linkInterpreter(router.config, kinds, { namers, system })
-    : makeDtabInterpreter({ dtab: constant(EMPTY_DTAB), namers, system });
+    ? naming.interpreter(router.config)
+    : makeDtabInterpreter({ ...naming, dtab: constant(EMPTY_DTAB) });
   const question = { path, base: router?.config.dtab ?? EMPTY_DTAB, local };
   try {
     return await (args.has('json') ? answerJson : answerDrawing)(interpreter, question, terminal);
   } finally {
     await interpreter.close();
-    await close();
+    await naming.close();
   }
 }
 
 interface GivenRouter {
   readonly config: RouterConfig;
   readonly namers: LinkerdConfig['namers'];
+  readonly kinds: Kinds;
 }
 
 async function readRouter(file: string, label: string | undefined, terminal: Terminal): Promise<GivenRouter> {
   const read = await readConfig(file, terminal);
   if (!read.ok) throw new InputError(`the configuration is refused\n${read.report.trimEnd()}`);
   const { routers, namers } = read.config;
+  const { kinds } = read;
   const config = label === undefined ? routers[0] : routers.find((router) => router.label === label);
-  if (config) return { config, namers };
+  if (config) return { config, namers, kinds };
   const labels = routers.map((router) => `"${router.label}"`).join(', ');
   throw new InputError(`${read.file} has no router "${label}", it has ${labels}`);
 }

@@ -94,6 +94,7 @@ function noteOf(tree: DelegateTree): string {
     case 'union':
       return 'split by weight';
     case 'neg':
+      if (tree.message !== undefined) return `not known: ${tree.message}`;
       return tree.path === '~' ? 'no such name, by rule' : 'no such name';
     case 'fail':
       return 'fails on purpose: nothing after it is tried';

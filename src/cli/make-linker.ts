@@ -2,20 +2,16 @@
 
 import { realClock } from '../base/clock.js';
 import { realRandom } from '../base/random.js';
-import { type Kinds, type Linker, makeLinker } from '../linker.js';
+import { type Linker, makeLinker } from '../linker.js';
 import type { ReadConfig } from './read-config.js';
 import { VERSION } from './version.js';
 
 /** Throws what a part's `make` throws. */
-export function makeRealLinker(
-  read: ReadConfig & { readonly ok: true },
-  kinds: Kinds,
-  onShutdownRequest: () => void,
-): Linker {
+export function makeRealLinker(read: ReadConfig & { readonly ok: true }, onShutdownRequest: () => void): Linker {
   return makeLinker({
     config: read.config,
     raw: read.raw,
-    kinds,
+    kinds: read.kinds,
     build: { name: 'linkgate', version: VERSION, startedAt: realClock.epochMs() },
     clock: realClock,
     random: realRandom,

@@ -1,8 +1,11 @@
 // Reading a configuration file for any command: a path or `-` in, the checked configuration or a report of errors out.
 
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { type ConfigError, type LinkerdConfig, parseConfig, showConfigError } from '../../config/schema/parse.js';
-import { kinds } from '../kinds.js';
+import { kinds as builtIn } from '../kinds.js';
+import type { Kinds } from '../linker.js';
+import { loadPlugins } from './load-plugins.js';
 import type { Terminal } from './terminal.js';
 
 export type ReadConfig =
@@ -12,6 +15,8 @@ export type ReadConfig =
       readonly file: string;
       readonly config: LinkerdConfig;
       readonly raw: unknown;
+      /** What it was checked with: the built-in kinds and those of its plugins. */
+      readonly kinds: Kinds;
     }
   | RefusedConfig;
 
@@ -30,9 +35,15 @@ export async function readConfig(file: string, terminal: Terminal): Promise<Read
     return refuseWhole(file, `config is not a file: ${file}${reasonOf(error as NodeJS.ErrnoException)}`);
   }
   const name = file === '-' ? '<stdin>' : file;
+  const directory = file === '-' ? process.cwd() : dirname(resolve(file));
+  const { kinds, errors } = await loadPlugins(text, name, directory, builtIn);
+  // The kinds of a plugin that is missing would all be unknown: they are not what is wrong.
+  if (errors.length > 0) return refuse(name, errors);
   const parsed = parseConfig(text, name, kinds);
-  if (parsed.ok) return { ...parsed, file: name };
-  const { errors } = parsed;
+  return parsed.ok ? { ...parsed, file: name, kinds } : refuse(name, parsed.errors);
+}
+
+function refuse(name: string, errors: readonly ConfigError[]): RefusedConfig {
   const count = errors.length === 1 ? '1 error' : `${errors.length} errors`;
   return { ok: false, errors, report: `${errors.map(showConfigError).join('\n')}\n${name}: ${count}\n` };
 }

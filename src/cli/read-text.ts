@@ -1,7 +1,7 @@
 // Text that a command is given in any of three ways: as itself, as `@file` or as `-`; and what a grammar makes of it.
 
 import { readFile } from 'node:fs/promises';
-import { ParseError } from '../base/parse-error.js';
+import { lineAndColumn, ParseError } from '../base/parse-error.js';
 import { InputError } from './command.js';
 import type { Terminal } from './terminal.js';
 
@@ -29,8 +29,8 @@ export function parseGiven<T>(what: string, { text, file }: GivenText, parse: (t
     return parse(text);
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-    const before = text.slice(0, error.offset).split('\n');
-    const place = file === undefined ? '' : `${file}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}: `;
+    const { line, column } = lineAndColumn(text, error.offset);
+    const place = file === undefined ? '' : `${file}:${line}:${column}: `;
     throw new InputError(`${place}Invalid ${what}: ${error.message}`);
   }
 }

@@ -3,7 +3,6 @@
 import { showAddress } from '../base/addr.js';
 import { realClock } from '../base/clock.js';
 import { flushLogs, LOG_LEVELS, makeLogger, setLogLevel } from '../base/log.js';
-import { kinds } from '../kinds.js';
 import { type Command, UsageError } from './command.js';
 import { exitOnDefect, exitWhenStuck } from './last-resort.js';
 import { makeRealLinker } from './make-linker.js';
@@ -60,7 +59,7 @@ async function serve(file: string, terminal: Terminal): Promise<number> {
   onStopSignal(shutDown, log);
   let drain: () => Promise<void>;
   try {
-    const linker = makeRealLinker(read, kinds, () => shutDown('/admin/shutdown'));
+    const linker = makeRealLinker(read, () => shutDown('/admin/shutdown'));
     const { admin, servers } = await linker.listen();
     for (const { router, ip, port } of servers) {
       log.info(`serving ${router} on ${showAddress({ host: ip, port })}`, { router, ip, port });

@@ -3,11 +3,12 @@
 // Everything here runs inside `computed`: it reads the activities of namers, and runs again when one of those that it read
 // changes. An alternative behind the chosen one is not read, so nothing of it is watched.
 
-import { failed, ok, PENDING, type State } from '../base/activity.js';
+import { failed, ok, type State } from '../base/activity.js';
 import type { Bound } from '../base/addr.js';
 import type { DentryMatch, Dtab } from '../base/dtab.js';
-import { alt, leaf, mapNameTree, type NameTree, NEG, union, type Weighted } from '../base/name-tree.js';
+import { alt, leaf, mapNameTree, type NameTree } from '../base/name-tree.js';
 import type { Path } from '../base/path.js';
+import { flatMapTree, okNeg } from './flat-map-tree.js';
 import type { Name, Namer, SystemNamer } from './namer.js';
 
 /** Where paths are looked up. */
@@ -111,20 +112,20 @@ function limitStep(limit: 'depth' | 'size', message: string): LookupStep {
 
 /** The first answer that is not Neg: every namer whose prefix begins the path, then the system namer. */
 function askNamers({ namers, system }: NamingTables, path: Path): State<NameTree<Name>> {
+  const unanswered: Error[] = [];
   try {
     for (const namer of namers) {
       if (!path.startsWith(namer.prefix)) continue;
       const answer = namer.lookup(path.drop(namer.prefix.size)).value;
       if (answer.state !== 'ok' || answer.value.type !== 'neg') return answer;
+      unanswered.push(...(answer.value.reasons ?? []));
     }
-    return path.elements[0] === '$' ? system.lookup(path).value : OK_NEG;
+    return path.elements[0] === '$' ? system.lookup(path).value : okNeg(unanswered);
   } catch (error) {
     // A namer must answer `failed` instead; one that throws must not take the whole gateway with it.
     return failed(error instanceof Error ? error : new Error(String(error)));
   }
 }
-
-const OK_NEG: State<NameTree<never>> = ok(NEG);
 
 function bindName(walk: Walk, path: Path, depth: number, nesting: number): State<NameTree<Bound>> {
   const step = walk.lookup(path, depth, nesting);
@@ -141,43 +142,9 @@ function bindName(walk: Walk, path: Path, depth: number, nesting: number): State
 }
 
 function bindTree(walk: Walk, tree: NameTree<Name>, depth: number, nesting: number): State<NameTree<Bound>> {
-  switch (tree.type) {
-    case 'leaf':
-      return tree.value.type === 'bound' ? ok(leaf(tree.value.bound)) : bindName(walk, tree.value.path, depth, nesting);
-    case 'alt':
-      for (const branch of tree.trees) {
-        const bound = bindTree(walk, branch, depth, nesting + 1);
-        // Only Neg goes on: Fail and Empty are answers, a pending or failed branch blocks those behind it.
-        if (bound.state !== 'ok' || bound.value.type !== 'neg') return bound;
-      }
-      return OK_NEG;
-    case 'union':
-      return bindUnion(walk, tree.branches, depth, nesting + 1);
-    case 'neg':
-    case 'fail':
-    case 'empty':
-      return ok(tree);
-    default:
-      return tree satisfies never;
-  }
-}
-
-/** What is bound of the union, as soon as any of it is; branches that are Neg or Fail leave it, as in `simplifyNameTree`. */
-function bindUnion(
-  walk: Walk,
-  branches: readonly Weighted<Name>[],
-  depth: number,
-  nesting: number,
-): State<NameTree<Bound>> {
-  const kept: Weighted<Bound>[] = [];
-  let anyOk = branches.length === 0;
-  let firstFailed: State<never> | undefined;
-  for (const { weight, tree } of branches) {
-    const bound = bindTree(walk, tree, depth, nesting);
-    if (bound.state === 'failed') firstFailed ??= bound;
-    if (bound.state !== 'ok') continue;
-    anyOk = true;
-    if (bound.value.type !== 'neg' && bound.value.type !== 'fail') kept.push({ weight, tree: bound.value });
-  }
-  return anyOk ? ok(union(kept)) : (firstFailed ?? PENDING);
+  return flatMapTree(
+    tree,
+    (name, below) => (name.type === 'bound' ? ok(leaf(name.bound)) : bindName(walk, name.path, depth, below)),
+    nesting,
+  );
 }

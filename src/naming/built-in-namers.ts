@@ -5,21 +5,34 @@ import { type Activity, constant, failed } from '../base/activity.js';
 import { addrBound, type Bound } from '../base/addr.js';
 import type { Clock } from '../base/clock.js';
 import type { Closable } from '../base/closable.js';
+import type { MetricsScope } from '../base/metrics.js';
 import { EMPTY, FAIL, leaf, mapNameTree, type NameTree, NEG } from '../base/name-tree.js';
 import { type Path, showElement, textFromBytes } from '../base/path.js';
+import type { Random } from '../base/random.js';
 import type { HostResolver } from './host-resolver.js';
 import { type Inet, makeInet } from './inet.js';
-import type { Name, SystemNamer } from './namer.js';
+import type { Name, SystemNamer, SystemNamerKind } from './namer.js';
 import { type UtilityNamer, utilityNamers } from './utility-namers.js';
 
 export interface SystemNamerOptions {
   readonly clock: Clock;
   /** How host names are looked up; closed with the namer. Default: `makeHostResolver`. */
   readonly resolver?: HostResolver;
+  /** Names beside the ones here. Default: none. */
+  readonly more?: readonly SystemNamerKind[];
+  readonly random: Random;
+  /** The root of the metrics tree. */
+  readonly metrics: MetricsScope;
 }
 
 /** `close` ends every lookup of host names that the namer's answers go on with. */
-export function makeSystemNamer({ clock, resolver }: SystemNamerOptions): SystemNamer & Closable {
+export function makeSystemNamer({
+  clock,
+  random,
+  metrics,
+  resolver,
+  more = [],
+}: SystemNamerOptions): SystemNamer & Closable {
   const inet = makeInet({ clock, resolver });
   const rules = new Map<string, Rule>([
     ['inet', inetRule((host, port) => inet.addresses(host, port))],
@@ -28,8 +41,18 @@ export function makeSystemNamer({ clock, resolver }: SystemNamerOptions): System
     ['nil', () => constant(EMPTY)],
     ['io.buoyant.rinet', (path) => reversedInet(path, inet)],
     ['io.buoyant.http.status', httpStatus],
-    ['io.buoyant.namer.zk.leader', (path) => failure(`Cannot bind "${path.show()}": zk.leader is not supported yet`)],
   ]);
+  const closables: Closable[] = [inet];
+  for (const kind of more) {
+    let namer: (SystemNamer & Closable) | undefined;
+    rules.set(kind.name, (path) => {
+      if (!namer) {
+        namer = kind.make({ clock, random, metrics: metrics.scope('namer', `$/${kind.name}`) });
+        closables.push(namer);
+      }
+      return namer.lookup(path);
+    });
+  }
   for (const [name, rewrite] of utilityNamers) rules.set(name, (path) => rewritten(path, rewrite));
   return {
     lookup: (path) => {
@@ -37,7 +60,9 @@ export function makeSystemNamer({ clock, resolver }: SystemNamerOptions): System
       if (dollar !== '$' || name === undefined) return constant(NEG);
       return rules.get(name)?.(path) ?? unknownNamer(path);
     },
-    close: () => inet.close(),
+    close: async () => {
+      for (const closable of closables) await closable.close();
+    },
   };
 }
 

@@ -15,7 +15,8 @@ export type DelegateTree =
   | (DelegateNode<'alt'> & { readonly alt: readonly DelegateTree[] })
   | (DelegateNode<'union'> & { readonly union: readonly WeightedDelegate[] })
   | (DelegateNode<'leaf'> & { readonly bound: Bound })
-  | DelegateNode<'neg'>
+  /** `message` tells why, where that is a registry that has never answered. */
+  | (DelegateNode<'neg'> & { readonly message?: string })
   | DelegateNode<'fail'>
   | DelegateNode<'empty'>
   /** A namer failed. */
@@ -119,6 +120,7 @@ function treeJson(tree: DelegateTree): DelegateTreeJson {
     case 'exception':
       return { ...node, message: tree.message };
     case 'neg':
+      return tree.message === undefined ? node : { ...node, message: tree.message };
     case 'fail':
     case 'empty':
       return node;

@@ -66,7 +66,10 @@ function delegateAnswer(
 ): State<DelegateTree> {
   const node = { path: path.show(), dentry: place.dentry };
   if (answer.state === 'failed') return ok({ type: 'exception', ...node, message: answer.error.message });
-  if (answer.value.type === 'neg') return ok({ type: 'neg', ...node });
+  if (answer.value.type === 'neg') {
+    const message = answer.value.reasons?.map((reason) => reason.message).join('; ');
+    return ok({ type: 'neg', ...node, ...(message !== undefined && { message }) });
+  }
   return delegateTree(place, path, answer.value);
 }
 

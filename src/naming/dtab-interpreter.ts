@@ -19,7 +19,11 @@ export interface DtabInterpreterOptions {
 }
 
 /** Each `bind` is a new computed; keep its result (the router's binding cache does). */
-export function makeDtabInterpreter({ dtab, namers, system }: DtabInterpreterOptions): Interpreter {
+export function makeDtabInterpreter({
+  dtab,
+  namers,
+  system,
+}: DtabInterpreterOptions): Required<Pick<Interpreter, 'delegate'>> & Interpreter {
   const asked = namers.toReversed();
   return {
     bind(localDtab, path) {
@@ -45,7 +49,8 @@ export function makeDtabInterpreter({ dtab, namers, system }: DtabInterpreterOpt
   };
 }
 
-function sameState(a: State<NameTree<Bound>>, b: State<NameTree<Bound>>): boolean {
+/** True when both bind the same names to the same addresses: whoever observes them need not be told. */
+export function sameState(a: State<NameTree<Bound>>, b: State<NameTree<Bound>>): boolean {
   switch (a.state) {
     case 'pending':
       return b.state === 'pending';
@@ -70,6 +75,7 @@ function sameTree(a: NameTree<Bound>, b: NameTree<Bound>): boolean {
         sameAll(a.branches, b.branches, (x, y) => x.weight === y.weight && sameTree(x.tree, y.tree))
       );
     case 'neg':
+      return b.type === 'neg' && sameAll(a.reasons ?? [], b.reasons ?? [], Object.is);
     case 'fail':
     case 'empty':
       return a.type === b.type;

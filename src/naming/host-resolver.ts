@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 
 import type { Clock } from '../base/clock.js';
 import type { Closable } from '../base/closable.js';
+import { absoluteNames, parseResolvConf } from './resolv-conf.js';
 
 export interface HostResolver extends Closable {
   /**
@@ -34,12 +35,12 @@ export function makeHostResolver(options: HostResolverOptions): HostResolver {
   const { clock, hostsFile = '/etc/hosts', resolvConf = '/etc/resolv.conf' } = options;
   const queries = options.queries ?? new dns.Resolver({ timeout: 1000, tries: 2 });
   const hosts = cachedFile(hostsFile, parseHosts, clock);
-  const search = cachedFile(resolvConf, parseSearchList, clock);
+  const search = cachedFile(resolvConf, parseResolvConf, clock);
   return {
     resolve: async (host) => {
       const known = (await hosts()).get(host.toLowerCase());
       if (known !== undefined) return known;
-      for (const name of candidates(host, await search())) {
+      for (const name of absoluteNames(host, await search())) {
         // A candidate that fails ends it: a later suffix might name another host than the one that was meant.
         const addresses = await query(queries, name);
         if (addresses.length > 0) return addresses;
@@ -76,35 +77,8 @@ function parseHosts(text: string): ReadonlyMap<string, readonly string[]> {
   return hosts;
 }
 
-interface SearchList {
-  readonly suffixes: readonly string[];
-  readonly ndots: number;
-}
-
-/** Of `search` and `domain` lines the last one counts (resolv.conf(5)). */
-function parseSearchList(text: string): SearchList {
-  let suffixes: readonly string[] = [];
-  let ndots = 1;
-  for (const [keyword, ...values] of text.split('\n').map(words)) {
-    if (keyword === 'search') suffixes = values;
-    else if (keyword === 'domain') suffixes = values.slice(0, 1);
-    else if (keyword === 'options') {
-      const option = values.find((value) => /^ndots:\d+$/.test(value));
-      if (option !== undefined) ndots = Number(option.slice('ndots:'.length));
-    }
-  }
-  return { suffixes: suffixes.filter((suffix) => suffix !== '.'), ndots };
-}
-
 function words(line: string): string[] {
   return line.split(/\s+/).filter((word) => word !== '');
-}
-
-/** The absolute names to ask for, in order. A name that ends with a dot is absolute already. */
-function candidates(host: string, { suffixes, ndots }: SearchList): readonly string[] {
-  if (host.endsWith('.')) return [host.slice(0, -1)];
-  const searched = suffixes.map((suffix) => `${host}.${suffix}`);
-  return host.split('.').length - 1 >= ndots ? [host, ...searched] : [...searched, host];
 }
 
 /** What says that there is no such name or no such record; EBADNAME is a text that can be no name. */

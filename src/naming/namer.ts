@@ -25,7 +25,9 @@ export interface Namer extends Closable {
    *
    * - no such service: `ok(NEG)`, and a leaf as soon as it exists (the tree changes, the dtab falls through);
    * - a service with no endpoints: a leaf whose addr is bound to an empty set;
-   * - not known yet: `pending`; it must not stay so for ever: after a failed first attempt answer `failed` or NEG;
+   * - not known yet: `pending`, which must not last: after a failed first attempt, `ok(negBecause(error))`, so that
+   *   alternatives are tried and the caller is told why when there is none. `failed` ends the search, and is for paths that
+   *   make no sense to the namer;
    * - a failure after a good value: keep the last good value.
    *
    * Address changes go through `bound.addr` alone, so that the tree stays the same object while the service exists.
@@ -37,6 +39,9 @@ export interface Namer extends Closable {
 
   /** Watch state for `/namer_state/<prefix>.json`: any JSON value, no secrets. */
   state?(): unknown;
+
+  /** Milliseconds since its registry last confirmed the watch that has waited longest; undefined when nothing is watched. */
+  ageMs?(): number | undefined;
 }
 
 /** What answers paths that begin with `$`, after the dtab and every configured namer had no answer. */
@@ -46,6 +51,13 @@ export interface SystemNamer {
    * `failed`, not Neg: alternatives after it are not tried.
    */
   lookup(path: Path): Activity<NameTree<Name>>;
+}
+
+/** A name `/$/<name>/…` that is bound by asking a registry. */
+export interface SystemNamerKind {
+  readonly name: string;
+  /** Called once, when the first path of that name is looked up. Closed with the gateway. */
+  make(context: Pick<NamerContext, 'clock' | 'random' | 'metrics'>): SystemNamer & Closable;
 }
 
 /** What `make` of a namer kind is given. */

@@ -74,7 +74,7 @@ export class BindingCache implements Closable {
   }
 
   #make(service: Path, localDtab: Dtab): ServiceStack {
-    const { interpreter, random, serviceSettings } = this.#options;
+    const { interpreter, metrics, random, serviceSettings } = this.#options;
     const name = metricName(service);
     return new ServiceStack({
       service,
@@ -82,6 +82,7 @@ export class BindingCache implements Closable {
       interpreter,
       settings: serviceSettings(service),
       metrics: this.#metrics.acquire(name),
+      retryScope: metrics.scope('service', name, 'retries'),
       clients: this.clients,
       random,
       closed: () => this.#metrics.release(name),

@@ -1,6 +1,6 @@
 // ClientStack: one bound name's endpoints. Addresses come in from the registry, a picked endpoint goes out per request.
 
-import type { AccrualListener } from '../accrual/accrual.js';
+import type { AccrualListener, ClusterAccrual } from '../accrual/accrual.js';
 import type { Balancer } from '../balancer/balancer.js';
 import { observe } from '../base/activity.js';
 import { type Addr, type Address, type Bound, showAddress } from '../base/addr.js';
@@ -48,7 +48,7 @@ export class ClientStack implements Closable {
   readonly #balancer: Balancer<Endpoint>;
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #clientMetrics: ClientMetrics;
-  readonly #accrualListener: AccrualListener;
+  readonly #accrual: ClusterAccrual;
   readonly #waiters = new Set<AddressWaiter>();
   #source: Bound['addr'] | undefined;
   #stopObserving: (() => void) | undefined;
@@ -72,7 +72,7 @@ export class ClientStack implements Closable {
     retries.gauge(['budget'], () => this.requeueBudget.balance);
     this.#balancer = options.settings.balancer.makeBalancer<Endpoint>();
     this.#clientMetrics = makeClientMetrics(options.metrics);
-    this.#accrualListener = makeAccrualListener(options.metrics.scope('failure_accrual'));
+    this.#accrual = options.settings.accrual.makeCluster(makeAccrualListener(options.metrics.scope('failure_accrual')));
     const balancing = options.metrics.scope('loadbalancer');
     this.#adds = balancing.counter('adds');
     this.#removes = balancing.counter('removes');
@@ -88,6 +88,11 @@ export class ClientStack implements Closable {
   /** What the registry says right now. */
   get addr(): Addr {
     return this.#addr;
+  }
+
+  /** No endpoint can be picked now. */
+  get isEmpty(): boolean {
+    return this.#endpoints.size === 0;
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -119,9 +124,17 @@ export class ClientStack implements Closable {
     this.#waiters.delete(waiter);
   }
 
-  /** An endpoint, or undefined when there is none at all. */
-  pick(now: number): Endpoint | undefined {
-    return this.#balancer.pick(now);
+  /** An endpoint, or undefined when there is none at all; not `avoid`, where a request has just failed, if it can be helped. */
+  pick(now: number, avoid?: Endpoint): Endpoint | undefined {
+    const picked = this.#balancer.pick(now);
+    if (picked === undefined || picked !== avoid) return picked;
+    const again = this.#balancer.pick(now);
+    if (again !== avoid && again?.isAvailable(now)) return again;
+    // The balancer prefers it to all others, or chance does: any other that is healthy will do.
+    for (const endpoint of this.#endpoints.values()) {
+      if (endpoint !== avoid && endpoint.weight > 0 && endpoint.isAvailable(now)) return endpoint;
+    }
+    return picked;
   }
 
   close(): void {
@@ -138,14 +151,16 @@ export class ClientStack implements Closable {
     if (now.state === 'pending' || (now.state === 'failed' && this.#addr.state === 'bound')) return;
     this.#addr = now;
     this.#updates.inc();
-    this.#replaceEndpoints(now.state === 'bound' ? now.addresses : []);
+    if (now.state === 'bound') this.#replaceEndpoints(now.addresses, this.#options.settings.balancer.keepsRemoved);
+    else this.#replaceEndpoints([], false);
     if (this.#waiters.size === 0) return;
     const waiters = [...this.#waiters];
     this.#waiters.clear();
     for (const waiter of waiters) waiter.addressesKnown();
   }
 
-  #replaceEndpoints(addresses: readonly Address[]): void {
+  /** `probation`: endpoints that left the set stay for as long as they are healthy. */
+  #replaceEndpoints(addresses: readonly Address[], probation: boolean): void {
     const gone = new Set(this.#endpoints.keys());
     for (const address of addresses) {
       // The authority is part of what is sent, so another one is another endpoint.
@@ -154,18 +169,44 @@ export class ClientStack implements Closable {
       const known = this.#endpoints.get(key);
       if (known) {
         known.weight = address.weight;
+        known.onFailure = undefined;
       } else {
         this.#endpoints.set(key, this.#makeEndpoint(address));
         this.#adds.inc();
       }
     }
-    const leaving = [...gone].map((key) => this.#endpoints.get(key) as Endpoint);
-    for (const key of gone) this.#endpoints.delete(key);
-    this.#balancer.update([...this.#endpoints.values()]);
+    const now = this.#options.clock.now();
+    const leaving: string[] = [];
+    for (const key of gone) {
+      const endpoint = this.#endpoints.get(key) as Endpoint;
+      if (probation && endpoint.isAvailable(now)) this.#putOnProbation(key, endpoint);
+      else leaving.push(key);
+    }
+    this.#remove(leaving);
+  }
+
+  /** Registries lose instances that are well (Finagle's probation): the first failure that takes it out ends it. */
+  #putOnProbation(key: string, endpoint: Endpoint): void {
+    endpoint.onFailure = () => {
+      if (!endpoint.isAvailable(this.#options.clock.now())) this.#remove([key]);
+    };
+  }
+
+  /** And tells the balancer of the set as it is now: before anything is closed, so that what fails by that goes elsewhere. */
+  #remove(keys: readonly string[]): void {
+    const leaving = keys.map((key) => this.#endpoints.get(key) as Endpoint);
+    for (const key of keys) this.#endpoints.delete(key);
+    this.#rebalance();
     for (const endpoint of leaving) {
+      endpoint.onFailure = undefined;
       this.#removes.inc();
       endpoint.client.close();
     }
+  }
+
+  #rebalance(): void {
+    this.#accrual.update(this.endpoints.map(({ accrual }) => accrual));
+    this.#balancer.update(this.endpoints);
   }
 
   #makeEndpoint(address: Address): Endpoint {
@@ -183,12 +224,7 @@ export class ClientStack implements Closable {
       clock,
       metrics: this.#clientMetrics,
     });
-    return new Endpoint(
-      address,
-      settings.balancer.makeMeter(clock.now()),
-      settings.accrual(this.#accrualListener),
-      client,
-    );
+    return new Endpoint(address, settings.balancer.makeMeter(clock.now()), this.#accrual.makeAccrual(), client);
   }
 
   #count(test: (endpoint: Endpoint) => boolean): number {
@@ -226,6 +262,7 @@ function makeAccrualListener(scope: MetricsScope): AccrualListener {
   const revivals = scope.counter('revivals');
   const probes = scope.counter('probes');
   const removedForMs = scope.counter('removed_for_ms');
+  const ejectionsRefused = scope.counter('ejections_refused');
   return {
     removed: (forMs) => {
       removals.inc();
@@ -233,5 +270,6 @@ function makeAccrualListener(scope: MetricsScope): AccrualListener {
     },
     probed: () => probes.inc(),
     revived: () => revivals.inc(),
+    ejectionRefused: () => ejectionsRefused.inc(),
   };
 }

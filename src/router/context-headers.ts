@@ -19,6 +19,8 @@ export interface RequestContext {
   readonly trace: TraceId | undefined;
   /** Chance in [0, 1] that a trace started here is sampled; undefined when the caller did not say. */
   readonly sampleRate: number | undefined;
+  /** The caller sent `l5d-explain: 1`: the response tells how fresh the binding is. */
+  readonly explain: boolean;
 }
 
 export const EMPTY_CONTEXT: RequestContext = {
@@ -26,6 +28,7 @@ export const EMPTY_CONTEXT: RequestContext = {
   deadline: undefined,
   trace: undefined,
   sampleRate: undefined,
+  explain: false,
 };
 
 /**
@@ -38,9 +41,11 @@ export function readContext(headers: Headers): RequestContext {
   const deadline = readDeadline(headers);
   const trace = readTrace(headers);
   const sampleRate = trace ? undefined : readSampleRate(headers);
+  // Stays, so that every gateway on the way explains itself.
+  const explain = headers.get(EXPLAIN) === '1';
   // A deadline that cannot be read stays: a later hop may know what it means.
   headers.removeIf(deadline ? isReadHere : isReadHereButDeadline);
-  return { localDtab, deadline, trace, sampleRate };
+  return { localDtab, deadline, trace, sampleRate, explain };
 }
 
 /**
@@ -74,6 +79,8 @@ const USER_DTAB = 'l5d-dtab';
 const CTX_DEADLINE = 'l5d-ctx-deadline';
 const CTX_TRACE = 'l5d-ctx-trace';
 const SAMPLE = 'l5d-sample';
+/** New: asked for by a caller, answered by `explainBinding`. */
+export const EXPLAIN = 'l5d-explain';
 
 function isContext(lowerName: string): boolean {
   return lowerName.startsWith(PREFIX);

@@ -13,6 +13,8 @@ export class Endpoint implements Balanced {
   readonly meter: LoadMeter;
   readonly accrual: FailureAccrual;
   readonly client: EndpointClient;
+  /** Set while it has left the set and is used for as long as it is healthy: called when a request to it fails. */
+  onFailure: (() => void) | undefined;
   #pending = 0;
 
   constructor(address: Address, meter: LoadMeter, accrual: FailureAccrual, client: EndpointClient) {
@@ -44,7 +46,10 @@ export class Endpoint implements Balanced {
     this.meter.finish(now, startedAt);
     if (success === undefined) this.accrual.ignored(now);
     else if (success) this.accrual.succeeded(now);
-    else this.accrual.failed(now);
+    else {
+      this.accrual.failed(now);
+      this.onFailure?.();
+    }
   }
 
   toString(): string {

@@ -92,10 +92,22 @@ export function asGatewayError(error: unknown, code: ErrorCode): GatewayError {
   return new GatewayError(code, message, { cause: error });
 }
 
-/** Linkerd's message for a name that is bound to nothing or to no address. */
-export function noHostsError(service: Path, baseDtab: Dtab, localDtab: Dtab): GatewayError {
+/**
+ * Linkerd's message for a name that is bound to nothing or to no address; below it what registries that have never
+ * answered gave as their last error, since the name may well exist there.
+ */
+export function noHostsError(
+  service: Path,
+  baseDtab: Dtab,
+  localDtab: Dtab,
+  unanswered: readonly Error[] = [],
+): GatewayError {
   const lines = ['Unable to route request!', '', `service name: ${service.show()}`, 'dtab:'];
   lines.push('base dtab:', ...dentryLines(baseDtab), 'override dtab:', ...dentryLines(localDtab));
+  if (unanswered.length > 0) {
+    const messages = [...new Set(unanswered.map((error) => error.message))];
+    lines.push('not known, as there was no answer:', ...messages.map((message) => `  ${message}`));
+  }
   return new GatewayError('no-hosts', lines.join('\n'), { resend: 'safe' });
 }
 

@@ -1,6 +1,6 @@
 // NameTreeService: a bound tree made ready for requests. Leaves hold their client stack; each request picks one leaf.
 
-import type { Bound } from '../base/addr.js';
+import type { Bound, Freshness } from '../base/addr.js';
 import type { NameTree } from '../base/name-tree.js';
 import type { Path } from '../base/path.js';
 import type { Random } from '../base/random.js';
@@ -19,15 +19,17 @@ export interface BoundLeaf {
   readonly metrics: RequestMetrics;
   /** The gateway answers itself, with this status. */
   readonly syntheticStatus: number | undefined;
+  /** How old what is known of it is, for `l5d-explain`. */
+  readonly freshness: (() => Freshness) | undefined;
 }
 
 export type ServiceTree =
   | { readonly type: 'leaf'; readonly leaf: BoundLeaf }
   | { readonly type: 'union'; readonly branches: readonly ServiceTree[]; readonly upTo: readonly number[] }
-  /** Neg, Fail and Empty are one and the same to a request. */
-  | { readonly type: 'nothing' };
+  /** Neg, Fail and Empty are one and the same to a request; `reasons` are registries that have never answered. */
+  | { readonly type: 'nothing'; readonly reasons: readonly Error[] };
 
-const NOTHING: ServiceTree = { type: 'nothing' };
+const NOTHING: ServiceTree = { type: 'nothing', reasons: [] };
 
 export interface NameTreeServiceOptions {
   /** The logical name. */
@@ -48,9 +50,10 @@ export function makeServiceTree(tree: NameTree<Bound>, options: NameTreeServiceO
       let sum = 0;
       return { type: 'union', branches, upTo: usable.map((weight) => (sum += weight)) };
     }
+    case 'neg':
+      return tree.reasons ? { type: 'nothing', reasons: tree.reasons } : NOTHING;
     // A bound tree has no alternatives: they were decided when it was bound.
     case 'alt':
-    case 'neg':
     case 'fail':
     case 'empty':
       return NOTHING;
@@ -93,5 +96,6 @@ function makeLeaf(bound: Bound, { service, clients }: NameTreeServiceOptions): B
     route: new RouteHeaders(headers),
     metrics: client.services.acquire(metricName(service)),
     syntheticStatus: bound.synthetic?.status,
+    freshness: bound.freshness,
   };
 }

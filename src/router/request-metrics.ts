@@ -2,6 +2,7 @@
 
 import { GatewayError } from '../base/errors.js';
 import type { Counter, MetricsScope, Stat } from '../base/metrics.js';
+import type { RetryBudget } from '../retry/retry.js';
 
 /** `requests`, `success`, `failures`, `failures/<code>`, `pending` and `request_latency_ms` of one scope. */
 export class RequestMetrics {
@@ -37,6 +38,21 @@ export class RequestMetrics {
   /** Beside `ended(false)`: why, for a request that brought no response. */
   failedBy(error: Error): void {
     this.#scope.counter('failures', error instanceof GatewayError ? error.code : error.name).inc();
+  }
+}
+
+/** `retries/…` of one logical name: requests sent again because the classifier said so. */
+export class RetryMetrics {
+  readonly total: Counter;
+  /** Of every request, also of those that needed none. */
+  readonly perRequest: Stat;
+  readonly budgetExhausted: Counter;
+
+  constructor(scope: MetricsScope, budget: RetryBudget) {
+    this.total = scope.counter('total');
+    this.perRequest = scope.stat('per_request');
+    this.budgetExhausted = scope.counter('budget_exhausted');
+    scope.gauge(['budget'], () => budget.balance);
   }
 }
 

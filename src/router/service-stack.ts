@@ -4,10 +4,12 @@ import { observe, type State } from '../base/activity.js';
 import type { Bound } from '../base/addr.js';
 import type { Closable } from '../base/closable.js';
 import type { Dtab } from '../base/dtab.js';
+import type { MetricsScope } from '../base/metrics.js';
 import type { NameTree } from '../base/name-tree.js';
 import type { Path } from '../base/path.js';
 import type { Random } from '../base/random.js';
 import type { Interpreter } from '../naming/interpreter.js';
+import type { RetryBudget } from '../retry/retry.js';
 import {
   type BoundLeaf,
   makeServiceTree,
@@ -16,7 +18,7 @@ import {
   releaseServiceTree,
   type ServiceTree,
 } from './name-tree-service.js';
-import type { RequestMetrics } from './request-metrics.js';
+import { type RequestMetrics, RetryMetrics } from './request-metrics.js';
 import type { ServiceSettings } from './settings.js';
 
 /** A request that waits for a name to be bound, or for the addresses that it is bound to. */
@@ -38,6 +40,8 @@ export interface ServiceStackOptions extends NameTreeServiceOptions {
   readonly interpreter: Interpreter;
   readonly settings: ServiceSettings;
   readonly metrics: RequestMetrics;
+  /** `service/<path>/retries` of the metrics tree. */
+  readonly retryScope: MetricsScope;
   readonly random: Random;
   /** The stack left the cache and nobody waits for it. */
   readonly closed: () => void;
@@ -52,6 +56,8 @@ export class ServiceStack implements Closable {
   readonly localDtab: Dtab;
   readonly settings: ServiceSettings;
   readonly metrics: RequestMetrics;
+  readonly retryBudget: RetryBudget;
+  readonly retries: RetryMetrics;
   readonly #options: ServiceStackOptions;
   readonly #waiters = new Set<BindingWaiter>();
   readonly #stopObserving: () => void;
@@ -60,6 +66,7 @@ export class ServiceStack implements Closable {
   #bindings = new Map<BoundLeaf, Binding>();
   #only: Binding | undefined;
   #error: Error | undefined;
+  #isRebinding = false;
   #life: 'open' | 'closing' | 'closed' = 'open';
 
   constructor(options: ServiceStackOptions) {
@@ -68,6 +75,8 @@ export class ServiceStack implements Closable {
     this.localDtab = options.localDtab;
     this.settings = options.settings;
     this.metrics = options.metrics;
+    this.retryBudget = options.settings.makeRetryBudget();
+    this.retries = new RetryMetrics(options.retryScope, this.retryBudget);
     this.#stopObserving = observe(options.interpreter.bind(options.localDtab, options.service), (now) =>
       this.#update(now),
     );
@@ -85,6 +94,19 @@ export class ServiceStack implements Closable {
       this.#bindings.set(leaf, binding);
     }
     return binding;
+  }
+
+  /** Registries that have never answered, when the name is bound to nothing. */
+  get unanswered(): readonly Error[] {
+    return this.#tree?.type === 'nothing' ? this.#tree.reasons : [];
+  }
+
+  /**
+   * The name is being bound anew, and the answer is not there yet: what it was bound to stays in use for as long as that has
+   * addresses. A service that goes takes its addresses with it before its alternative has been looked up.
+   */
+  get isRebinding(): boolean {
+    return this.#isRebinding;
   }
 
   /** Until `forget`. */
@@ -108,6 +130,7 @@ export class ServiceStack implements Closable {
   }
 
   #update(now: State<NameTree<Bound>>): void {
+    this.#isRebinding = now.state === 'pending';
     if (now.state === 'pending') return;
     if (now.state === 'failed') {
       if (this.#tree) return;

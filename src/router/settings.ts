@@ -2,6 +2,7 @@
 
 import type { AccrualFactory } from '../accrual/accrual.js';
 import type { BalancerFactory } from '../balancer/balancer.js';
+import type { Backoff } from '../base/backoff.js';
 import type { Path } from '../base/path.js';
 import type { ResponseClassifier } from '../classifier/classifier.js';
 import type { RetryBudget } from '../retry/retry.js';
@@ -11,6 +12,11 @@ export interface ServiceSettings {
   /** Longest time for a request with all its attempts, in ms; undefined for none. */
   readonly totalTimeoutMs: number | undefined;
   readonly classifier: ResponseClassifier;
+  makeRetryBudget(): RetryBudget;
+  /** Waits before the retries of one request. */
+  readonly retryBackoff: Backoff;
+  /** Bytes of a request's body that are kept to send it again; of a longer one nothing is. */
+  readonly retryBufferBytes: number;
 }
 
 /** Of one bound name. */

@@ -4,9 +4,10 @@
 // waits for. Longer than other files, as every step of the way and every way to end is here.
 
 import { showAddress } from '../base/addr.js';
+import type { BackoffSequence } from '../base/backoff.js';
 import type { TimerHandle } from '../base/clock.js';
 import { GatewayError } from '../base/errors.js';
-import type { Verdict } from '../classifier/classifier.js';
+import { classifyResponse, type Verdict } from '../classifier/classifier.js';
 import { Unidentified } from '../identifier/identifier.js';
 import type { Dispatched, Exchange, ExchangeListener, ResponseSink } from '../service/exchange.js';
 import { Headers } from '../service/headers.js';
@@ -16,12 +17,14 @@ import {
   clearRequestContext,
   clearResponseContext,
   EMPTY_CONTEXT,
+  EXPLAIN,
   type RequestContext,
   readContext,
   writeContext,
 } from './context-headers.js';
 import type { Endpoint } from './endpoint.js';
 import { asGatewayError, noHostsError, showDuration } from './error-responder.js';
+import { explainBinding } from './explain.js';
 import { rewriteLocation } from './location-rewriter.js';
 import type { BoundLeaf } from './name-tree-service.js';
 import type { RequestMetrics } from './request-metrics.js';
@@ -34,6 +37,10 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 
 /** Share of the requeue budget's balance that one request may use (Finagle's RequeueFilter). */
 const REQUEUES_PER_REQUEST = 0.2;
+
+/** The rest of a failed response is read, to keep its connection, if it is no longer than this and comes within this time. */
+const MAX_DRAINED_BYTES = 64 * 1024;
+const MAX_DRAIN_MS = 1000;
 
 const SUCCESS_CLASS = 'l5d-success-class';
 
@@ -55,6 +62,13 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
   #attempts = 0;
   #attemptsEnded = 0;
   #requeuesLeft = -1;
+  #retries = 0;
+  #retryWaits: BackoffSequence | undefined;
+  #retryTimer: TimerHandle | undefined;
+  /** The endpoint that has just failed the request: another one is tried next. */
+  #failedEndpoint: Endpoint | undefined;
+  /** The response is not wanted: its rest is being read before the request is sent again. Bytes of it so far. */
+  #drained = -1;
   #attemptStartedAt = 0;
   #latencyMs = 0;
   /** When the response's head came, as long as nothing but the rest of the same read has come since; else 0. */
@@ -135,7 +149,9 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     service.metrics.started();
     appendVia(request.headers, viaEntry(request.version));
     writeContext(request.headers, this.#context, random);
-    const { totalTimeoutMs } = service.settings;
+    const { totalTimeoutMs, retryBufferBytes } = service.settings;
+    service.retryBudget.deposit();
+    this.#exchange.body?.retainUpTo(retryBufferBytes);
     if (totalTimeoutMs !== undefined) this.#totalTimer = this.#timeout(totalTimeoutMs, service.service.show());
   }
 
@@ -180,7 +196,10 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
         binding satisfies never;
     }
     const { leaf } = binding;
-    if (leaf === undefined) {
+    if (service.isRebinding && (leaf === undefined || leaf.client.isEmpty)) {
+      service.whenBound(this);
+      this.#awaitBinding();
+    } else if (leaf === undefined) {
       this.#answer(this.#noHosts());
     } else if (leaf.syntheticStatus !== undefined) {
       this.#answerSynthetic(leaf.syntheticStatus);
@@ -195,6 +214,7 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
       this.#leaf = leaf;
       this.#isClientStarted = true;
       leaf.client.metrics.started();
+      leaf.client.requeueBudget.deposit();
       leaf.metrics.started();
       this.#attempt();
     }
@@ -216,7 +236,7 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
 
   #noHosts(): GatewayError {
     const service = this.#service as ServiceStack;
-    return noHostsError(service.service, this.#router.baseDtab, service.localDtab);
+    return noHostsError(service.service, this.#router.baseDtab, service.localDtab, service.unanswered);
   }
 
   // ---- out ----
@@ -225,20 +245,19 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     const leaf = this.#leaf as BoundLeaf;
     const { client } = leaf;
     const now = this.#attempts === 0 ? this.#exchange.receivedAt : this.#router.clock.now();
-    const endpoint = client.pick(now);
+    const endpoint = client.pick(now, this.#failedEndpoint);
     if (!endpoint) {
       this.#answer(this.#noHosts());
       return;
     }
     this.#attempts += 1;
     const attempt = this.#attempts;
-    if (attempt === 1) client.requeueBudget.deposit();
     this.#endpoint = endpoint;
     this.#attemptStartedAt = now;
     endpoint.started(now);
     const { requestAttemptTimeoutMs } = client.settings;
     if (requestAttemptTimeoutMs !== undefined) {
-      this.#attemptTimer = this.#timeout(requestAttemptTimeoutMs, endpoint.toString());
+      this.#attemptTimer = this.#attemptTimeout(requestAttemptTimeoutMs, endpoint);
     }
     const { request, body } = this.#exchange;
     if (endpoint.address.meta.authority !== undefined) this.#callerHost = request.headers.get('host');
@@ -259,8 +278,12 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     const { client } = this.#leaf as BoundLeaf;
     this.#headAt = this.#router.clock.now();
     this.#latencyMs = this.#headAt - receivedAt;
-    this.#verdict = service.settings.classifier.classifyResponse(request, response);
+    this.#verdict = classifyResponse(service.settings.classifier, request, response);
     client.statuses.record(response.status, this.#latencyMs);
+    if (this.#verdict === 'retryableFailure' && this.#mayRetry()) {
+      this.#drain(response);
+      return;
+    }
     this.#router.accessLog?.log(request, response, caller.remoteAddress);
 
     const { headers } = response;
@@ -268,6 +291,7 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     if (authority !== undefined && this.#callerHost !== undefined)
       rewriteLocation(headers, authority, this.#callerHost);
     appendVia(headers, viaEntry(response.version));
+    if (this.#context.explain) this.#explain(headers);
     if (this.#server.options.clearContext) {
       if (headers.mayHaveGatewayFields && clearResponseContext(headers) && response.status >= 400) {
         this.#dropBody = true;
@@ -283,15 +307,26 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
   }
 
   data(chunk: Buffer): boolean {
+    if (this.#drained >= 0) {
+      this.#drained += chunk.length;
+      if (this.#drained > MAX_DRAINED_BYTES) this.#stopDraining();
+      return true;
+    }
     return this.#dropBody || this.#exchange.data(chunk);
   }
 
   flush(): void {
     this.#headAt = 0;
-    this.#exchange.flush();
+    if (this.#drained < 0) this.#exchange.flush();
   }
 
   end(trailers: Headers | undefined): void {
+    if (this.#drained >= 0) {
+      this.#drained = -1;
+      this.#endAttempt(false);
+      this.#retry(undefined);
+      return;
+    }
     const success = this.#verdict === 'success';
     this.#endAttempt(success);
     this.#finish(success, undefined);
@@ -305,9 +340,71 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
       this.#exchange.fail(error);
       return;
     }
-    const failure = asGatewayError(error, 'upstream-reset');
+    if (this.#drained >= 0) {
+      this.#drained = -1;
+      this.#retry(undefined);
+      return;
+    }
+    this.#failed(asGatewayError(error, 'upstream-reset'));
+  }
+
+  /** An attempt brought no response: it may be made again, or the caller is told. */
+  #failed(failure: GatewayError): void {
     if (this.#mayRequeue(failure)) this.#attempt();
+    else if (this.#isErrorRetryable(failure) && this.#mayRetry()) this.#retry(failure);
     else this.#answer(this.#describe(failure));
+  }
+
+  // ---- again ----
+
+  #isErrorRetryable(error: GatewayError): boolean {
+    const { classifier } = (this.#service as ServiceStack).settings;
+    return classifier.classifyError(this.#exchange.request, error) === 'retryableFailure';
+  }
+
+  /** Whether the request can be sent again from its first byte, and its service has budget for that. */
+  #mayRetry(): boolean {
+    const { body } = this.#exchange;
+    if (body && !body.replayable) return false;
+    const service = this.#service as ServiceStack;
+    if (service.retryBudget.tryWithdraw()) return true;
+    service.retries.budgetExhausted.inc();
+    return false;
+  }
+
+  /** A connection is worth reading a short response to its end; a long one is not. */
+  #drain({ contentLength, hasBody }: ResponseHead): void {
+    this.#attemptTimer?.cancel();
+    this.#drained = 0;
+    // Below 0 it is not known: a chunked error page is short as a rule.
+    if (!hasBody || contentLength <= MAX_DRAINED_BYTES) {
+      this.#attemptTimer = this.#router.clock.after(MAX_DRAIN_MS, () => this.#stopDraining());
+    } else {
+      this.#stopDraining();
+    }
+  }
+
+  #stopDraining(): void {
+    const dispatched = this.#dispatched;
+    this.#drained = -1;
+    this.#endAttempt(false);
+    dispatched?.cancel(new GatewayError('upstream-reset', 'the request is sent again: its response is not wanted'));
+    this.#retry(undefined);
+  }
+
+  /** The client's part of the request is over, and it is bound anew after a while. */
+  #retry(error: GatewayError | undefined): void {
+    const service = this.#service as ServiceStack;
+    this.#retries += 1;
+    service.retries.total.inc();
+    this.#endClient(false, error);
+    this.#leaf = undefined;
+    this.#requeuesLeft = -1;
+    this.#headAt = 0;
+    this.#retryWaits ??= service.settings.retryBackoff();
+    const waitMs = this.#retryWaits.next();
+    if (waitMs <= 0) this.#route();
+    else this.#retryTimer = this.#router.clock.after(waitMs, () => this.#route());
   }
 
   /** Whether the request can go to another endpoint, and there is budget for it. */
@@ -328,6 +425,11 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     this.#requeuesLeft -= 1;
     client.requeues.inc();
     return true;
+  }
+
+  /** One line for each gateway on the way: those in front of this one add theirs. */
+  #explain(headers: Headers): void {
+    if (this.#leaf) headers.add(EXPLAIN, explainBinding(this.#leaf));
   }
 
   /** Linkerd's message for a connection that could not be made; others speak for themselves. */
@@ -364,12 +466,20 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
 
   // ---- the end ----
 
+  #attemptTimeout(ms: number, endpoint: Endpoint): TimerHandle {
+    return this.#router.clock.after(ms, () => {
+      const error = timeoutError(ms, endpoint.toString());
+      const dispatched = this.#dispatched;
+      this.#endAttempt(false);
+      // First, so that a request with a body finds it free for the next attempt.
+      dispatched?.cancel(error);
+      this.#failed(error);
+    });
+  }
+
   #timeout(ms: number, what: string): TimerHandle {
     return this.#router.clock.after(ms, () => {
-      const error = new GatewayError(
-        'request-timed-out',
-        `exceeded ${showDuration(ms)} to ${what} while waiting for a response`,
-      );
+      const error = timeoutError(ms, what);
       const dispatched = this.#dispatched;
       this.#endAttempt(false);
       if (this.#headSent) {
@@ -396,6 +506,7 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     if (this.#done) return;
     this.#latencyMs = this.#router.clock.now() - this.#exchange.receivedAt;
     const { head, body } = this.#server.respondToError(error, this.#exchange.request);
+    if (this.#context.explain) this.#explain(head.headers);
     this.#finish(head.status < 500, error);
     this.#respond(head, body);
   }
@@ -421,6 +532,7 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     this.#attemptTimer?.cancel();
     this.#dispatched = undefined;
     this.#attemptsEnded = this.#attempts;
+    if (success === false) this.#failedEndpoint = endpoint;
     endpoint.finished(this.#headAt || this.#router.clock.now(), this.#attemptStartedAt, success);
   }
 
@@ -430,21 +542,31 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     this.#bindingTimer?.cancel();
     this.#totalTimer?.cancel();
     this.#serverTimer?.cancel();
+    this.#retryTimer?.cancel();
     this.#count(this.#server.metrics, success, error);
     if (this.#service) {
       if (this.#isWaiting) this.#service.forget(this);
       this.#count(this.#service.metrics, success, error);
+      this.#service.retries.perRequest.add(this.#retries);
     }
+    this.#endClient(success, error);
+  }
+
+  #endClient(success: boolean, error: Error | undefined): void {
     if (!this.#leaf) return;
     if (this.#isWaiting) this.#leaf.client.forget(this);
-    if (this.#isClientStarted) {
-      this.#count(this.#leaf.client.metrics, success, error);
-      this.#count(this.#leaf.metrics, success, error);
-    }
+    if (!this.#isClientStarted) return;
+    this.#isClientStarted = false;
+    this.#count(this.#leaf.client.metrics, success, error);
+    this.#count(this.#leaf.metrics, success, error);
   }
 
   #count(metrics: RequestMetrics, success: boolean, error: Error | undefined): void {
     metrics.ended(success, this.#latencyMs);
     if (error && !success) metrics.failedBy(error);
   }
+}
+
+function timeoutError(ms: number, what: string): GatewayError {
+  return new GatewayError('request-timed-out', `exceeded ${showDuration(ms)} to ${what} while waiting for a response`);
 }

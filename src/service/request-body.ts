@@ -18,7 +18,7 @@ export class RequestBody {
   #sink: BodySink | undefined;
   #retained: Buffer[] | undefined = [];
   #retainedBytes = 0;
-  readonly #retainLimit: number;
+  #retainLimit: number;
   #blocked = false;
   #finished = false;
   #discarding = false;
@@ -60,6 +60,14 @@ export class RequestBody {
   fail(error: Error): void {
     this.#error = error;
     this.#sink?.fail(error);
+  }
+
+  // ---- the router's side ----
+
+  /** Keeps up to `bytes`, from the next chunk on. Before the first attempt is attached. */
+  retainUpTo(bytes: number): void {
+    this.#retainLimit = bytes;
+    if (!this.#sink && this.#retainedBytes < bytes) this.resume();
   }
 
   // ---- the upstream attempt's side ----

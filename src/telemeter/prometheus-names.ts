@@ -4,7 +4,17 @@
 //   → rt:client:service:requests{rt="http", client="#/io.l5d.fs/web", service="svc/web"}
 
 /** What kind of scope the walk has reached, as far as it decides what the next component means. */
-type Place = 'root' | 'routers' | 'router' | 'services' | 'clients' | 'client' | 'servers' | 'exceptions' | 'elsewhere';
+type Place =
+  | 'root'
+  | 'ages'
+  | 'routers'
+  | 'router'
+  | 'services'
+  | 'clients'
+  | 'client'
+  | 'servers'
+  | 'exceptions'
+  | 'elsewhere';
 
 export interface MetricPlace {
   readonly place: Place;
@@ -20,7 +30,10 @@ const ORDINARY: ReadonlyMap<string, Place> = new Map([
   ['failures', 'exceptions'],
   ['exn', 'exceptions'],
 ]);
-const BELOW_ROOT: ReadonlyMap<string, Place> = new Map([['rt', 'routers']]);
+const BELOW_ROOT: ReadonlyMap<string, Place> = new Map([
+  ['rt', 'routers'],
+  ['namer_state_age_seconds', 'ages'],
+]);
 const BELOW_CLIENT: ReadonlyMap<string, Place> = new Map([...ORDINARY, ['service', 'services']]);
 const BELOW_ROUTER: ReadonlyMap<string, Place> = new Map([
   ...BELOW_CLIENT,
@@ -46,6 +59,8 @@ export function placeBelow(at: MetricPlace, component: string): MetricPlace {
       return named(at, component, ORDINARY);
     case 'routers':
       return labelled(at, 'rt', component, 'router');
+    case 'ages':
+      return labelled(at, 'namer', component, 'elsewhere');
     case 'services':
       return labelled(at, 'service', component, 'elsewhere');
     case 'servers':

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { PENDING } from '../../src/base/activity.js';
+import { ok, PENDING, type State } from '../../src/base/activity.js';
 import { ADDR_NEG, ADDR_PENDING, addrBound, addrFailed, makeAddress } from '../../src/base/addr.js';
-import { EMPTY, FAIL, NEG } from '../../src/base/name-tree.js';
+import { EMPTY, FAIL, leaf, type NameTree, NEG, negBecause } from '../../src/base/name-tree.js';
+import type { Name } from '../../src/naming/namer.js';
 import { eventually } from '../support/eventually.js';
 import { FakeNamer } from '../support/fake-namer.js';
 import { kindsWith } from '../support/fake-namer-kind.js';
@@ -16,7 +17,10 @@ import { fixed } from '../support/upstream.js';
 expectNoOpenHandles();
 
 /** A gateway whose names are bound to what `namer` says, and upstreams that answer their own name. */
-async function start(t: TestContext, { dtab = '/svc => /#/test.fake', keys = '', initial = PENDING } = {}) {
+async function start(
+  t: TestContext,
+  { dtab = '/svc => /#/test.fake', keys = '', initial = PENDING as State<NameTree<Name>> } = {},
+) {
   const scene = new Scene(t);
   const clock = new ManualClock();
   const namer = new FakeNamer('/#/test.fake', { initial });
@@ -396,4 +400,73 @@ test('client settings follow the bound id, service settings the name', async (t)
   clock.advance(3_600_000);
   slow.requests.at(-1)?.respond(200, 'at last');
   assert.equal((await asking).text, 'at last');
+});
+
+// ---- registries that have never answered ----
+
+test('registry that never answered is 502 that says why, at once, and served without a restart when it answers', async (t) => {
+  const { namer, a, at, ask } = await start(t, {
+    initial: ok(negBecause(new Error('Consul 127.0.0.1:8500: refused'))),
+  });
+  const response = await ask();
+  assert.equal(response.status, 502);
+  assert.match(response.text, /^Unable to route request!\n\nservice name: \/svc\/web\n/);
+  assert.match(response.text, /\nnot known, as there was no answer:\n {2}Consul 127\.0\.0\.1:8500: refused$/);
+  namer.exists('/web', at(a.port));
+  assert.equal((await ask()).text, 'a');
+});
+
+test('registry that never answered does not keep alternatives from being used', async (t) => {
+  const { namer, a, at, ask } = await start(t, {
+    dtab: '/svc => /#/test.fake/backup ; /svc => /#/test.fake',
+    initial: ok(negBecause(new Error('Consul 127.0.0.1:8500: refused'))),
+  });
+  namer.exists('/backup', at(a.port));
+  assert.equal((await ask()).text, 'a');
+});
+
+// ---- l5d-explain ----
+
+const freshness = () => ({ registry: 'Consul 127.0.0.1:8500', ageMs: 1500, updates: 2, error: undefined });
+const EXPLAINED = '/#/test.fake/web; registry="Consul 127.0.0.1:8500"; age=1.50; updates=2';
+
+function explained(response: RawResponse): string[] {
+  return response.fields.filter(([name]) => name === 'l5d-explain').map(([, value]) => value);
+}
+
+test('l5d-explain: 1 tells what a name is bound to and how old that is, and no other value does', async (t) => {
+  const { namer, a, at, ask } = await start(t);
+  const { bound, tree } = namer.exists('/web', at(a.port));
+  tree.signal.value = ok(leaf({ type: 'bound', bound: { ...bound, freshness } }));
+  assert.deepEqual(explained(await ask('web', 'l5d-explain: 1')), [EXPLAINED]);
+  assert.deepEqual(explained(await ask('web', 'l5d-explain: 0')), []);
+  assert.deepEqual(explained(await ask('web')), []);
+});
+
+test('l5d-explain comes with the gateway’s own errors and does not hide what a gateway behind it says', async (t) => {
+  const { scene, namer, at, ask } = await start(t);
+  const behind = await scene.upstream(fixed(200, 'b', [['l5d-explain', '/#/behind/web']]));
+  const { bound, tree } = namer.exists('/web', at(behind.port));
+  tree.signal.value = ok(leaf({ type: 'bound', bound: { ...bound, freshness } }));
+  assert.deepEqual(explained(await ask('web', 'l5d-explain: 1')), ['/#/behind/web', EXPLAINED]);
+  assert.match(behind.requests[0]?.rawHead ?? '', /\r\nl5d-explain: 1\r\n/);
+  await behind.close();
+  const refused = await ask('web', 'l5d-explain: 1');
+  assert.equal(refused.status, 502);
+  assert.deepEqual(explained(refused), [EXPLAINED]);
+});
+
+test('l5d-explain from outside is not answered', async (t) => {
+  const scene = new Scene(t);
+  const a = await scene.upstream(fixed(200, 'a'));
+  const gateway = await scene.gateway(`
+admin: {port: 0}
+routers:
+- protocol: http
+  dtab: /svc => /$/inet/127.0.0.1/${a.port}
+  servers: [{port: 0, clearContext: true}]`);
+  const response = await scene.ask(gateway, get('/', 'l5d-explain: 1'));
+  assert.equal(response.text, 'a');
+  assert.deepEqual(explained(response), []);
+  assert.doesNotMatch(a.requests[0]?.rawHead ?? '', /l5d-explain/);
 });

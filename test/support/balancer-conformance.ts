@@ -24,7 +24,16 @@ class Member implements Balanced {
   }
 }
 
-export function testBalancer(name: string, makeFactory: (context: BalancerContext) => BalancerFactory): void {
+export interface BalancerTraits {
+  /** It picks whatever the load. Default false. */
+  readonly ignoresLoad?: boolean;
+}
+
+export function testBalancer(
+  name: string,
+  makeFactory: (context: BalancerContext) => BalancerFactory,
+  { ignoresLoad = false }: BalancerTraits = {},
+): void {
   const setUp = (...weights: number[]) => {
     const clock = new ManualClock();
     const factory = makeFactory({ random: seededRandom(42), clock });
@@ -109,7 +118,8 @@ export function testBalancer(name: string, makeFactory: (context: BalancerContex
       assert.ok((members[0] as Member).requests > 20 && (members[2] as Member).requests > 20);
     });
 
-    it('keeps what it knows of members that stay', () => {
+    const whereLoadCounts = ignoresLoad ? () => {} : it;
+    whereLoadCounts('keeps what it knows of members that stay', () => {
       const { balancer, members, member, clock } = setUp(1, 1);
       const [busy, idle] = members as [Member, Member];
       for (let i = 0; i < 3; i++) {
@@ -132,6 +142,26 @@ export function testBalancer(name: string, makeFactory: (context: BalancerContex
       serve(200);
       assert.equal(second.requests + third.requests, 0);
       assert.ok(newcomer.requests > 0 && first.requests > 0);
+    });
+
+    it('prefers any available member, be it of another weight, before it gives up', () => {
+      const { balancer, members, clock } = setUp(1, 1, 1, 1);
+      const [last, ...others] = members as [Member, ...Member[]];
+      for (const member of others) member.available = false;
+      last.weight = 20;
+      balancer.update(members);
+      for (let i = 0; i < 20; i++) assert.equal(balancer.pick(clock.now()), last);
+      assert.equal(balancer.effortExhausted, 0);
+    });
+
+    it('sends requests again to a member that is available again', () => {
+      const { members, serve } = setUp(1, 1, 1);
+      const [member] = members as [Member];
+      member.available = false;
+      serve(30);
+      member.available = true;
+      serve(120);
+      assert.ok(member.requests > 20, `${member.requests}`);
     });
 
     it('follows a change of weight', () => {

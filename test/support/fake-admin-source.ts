@@ -18,6 +18,7 @@ export function fakeRouter(overrides: Partial<AdminRouter> = {}): AdminRouter {
     label: 'http',
     protocol: 'http',
     interpreter: fakeInterpreter(),
+    interpreterKind: 'default',
     dtab: '/svc=>/#/io.l5d.fs',
     servers: ['127.0.0.1:4140'],
     clients: () => [],

@@ -38,6 +38,11 @@ export class FakeClients {
   readonly endpoints: FakeEndpointClient[] = [];
   /** Ids of the stacks made, in order. */
   readonly made: string[] = [];
+  readonly #enableProbation: boolean;
+
+  constructor({ enableProbation = false } = {}) {
+    this.#enableProbation = enableProbation;
+  }
 
   make = (id: Path): ClientStack => {
     this.made.push(id.show());
@@ -60,7 +65,7 @@ export class FakeClients {
   get settings(): ClientSettings {
     const { clock, random } = this;
     return {
-      balancer: makeKind(p2cLeastLoaded, {}, { clock, random }),
+      balancer: makeKind(p2cLeastLoaded, { enableProbation: this.#enableProbation }, { clock, random }),
       accrual: makeKind(consecutiveFailures, { failures: 2 }, { random }),
       makeRequeueBudget: () => ({ deposit: () => {}, tryWithdraw: () => true, balance: 1 }),
       requestAttemptTimeoutMs: undefined,

@@ -4,7 +4,13 @@ import { after, before } from 'node:test';
 import { eventually } from './eventually.js';
 
 /** What a forgotten `close()` leaves behind, by Node's names. Pipes are stdio. */
-const HANDLES: ReadonlySet<string> = new Set(['TCPSocketWrap', 'TCPServerWrap', 'TCPConnectWrap', 'FSEventWrap']);
+const HANDLES: ReadonlySet<string> = new Set([
+  'TCPSocketWrap',
+  'TCPServerWrap',
+  'TCPConnectWrap',
+  'UDPWrap',
+  'FSEventWrap',
+]);
 
 /** Once at the top of a test file: after its last test there are no more handles open than before its first. */
 export function expectNoOpenHandles(): void {

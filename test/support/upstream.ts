@@ -24,6 +24,8 @@ export interface UpstreamOptions {
   readonly tls?: TlsOptions;
   /** Default 0: any free port. */
   readonly port?: number;
+  /** Address to listen on. Default `127.0.0.1`. */
+  readonly host?: string;
   /** Called at each new connection. With `raw` it is the only thing that happens. */
   readonly onConnection?: (connection: UpstreamConnection) => void;
   /** True: nothing is parsed and the handler is never called; the test reads `connection.reader` itself. */
@@ -184,7 +186,7 @@ export class Upstream {
   listen(port: number): Promise<void> {
     return new Promise((resolve, rejectListen) => {
       this.#server.once('error', rejectListen);
-      this.#server.listen(port, '127.0.0.1', () => resolve());
+      this.#server.listen(port, this.#options.host ?? '127.0.0.1', () => resolve());
     });
   }
 

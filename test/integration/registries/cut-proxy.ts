@@ -103,7 +103,7 @@ export class CutProxy {
         if (this.#flowing) from.resume();
       });
       from.on('end', () => to.end());
-      from.on('error', () => to.resetAndDestroy());
+      from.on('error', () => (to.writableEnded ? to.destroy() : to.resetAndDestroy()));
       from.on('close', () => {
         to.destroySoon();
         this.#links.delete(link);

@@ -1,33 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { FailureAccrual } from '../../../src/accrual/accrual.js';
-import { consecutiveFailures, makeDefaultAccrual } from '../../../src/accrual/consecutive-failures.js';
+import { consecutiveFailures } from '../../../src/accrual/consecutive-failures.js';
 import { makeKind } from '../../support/make-kind.js';
-
-type Event = 'probed' | 'revived' | number;
+import { fail, recordTransitions } from './transitions.js';
 
 /** Jitter at its lowest. */
 const random = () => 0;
 
-function make(config: object): { accrual: FailureAccrual; events: Event[] } {
-  return listenTo(makeKind(consecutiveFailures, config, { random }));
-}
-
-function listenTo(factory: ReturnType<typeof makeDefaultAccrual>): { accrual: FailureAccrual; events: Event[] } {
-  const events: Event[] = [];
-  const accrual = factory({
-    removed: (forMs) => events.push(forMs),
-    probed: () => events.push('probed'),
-    revived: () => events.push('revived'),
-  });
-  return { accrual, events };
-}
-
-function fail(accrual: FailureAccrual, now: number, times = 1): void {
-  for (let i = 0; i < times; i++) {
-    accrual.started(now);
-    accrual.failed(now);
-  }
+function make(config: object, chance = random) {
+  const factory = makeKind(consecutiveFailures, config, { random: chance });
+  const { listener, events } = recordTransitions();
+  return { accrual: factory.makeCluster(listener).makeAccrual(), events, factory };
 }
 
 const THREE = { failures: 3, backoff: { kind: 'constant', ms: 1000 } };
@@ -125,12 +108,7 @@ describe('consecutive failures', () => {
   });
 
   it('waits decorrelated jitter where the backoff is jittered', () => {
-    const { accrual, events } = listenTo(
-      consecutiveFailures.make(
-        { failures: 1, backoff: { kind: 'jittered', minMs: 10, maxMs: 100 } },
-        { random: () => 0.5 },
-      ),
-    );
+    const { accrual, events } = make({ failures: 1, backoff: { kind: 'jittered', minMs: 10, maxMs: 100 } }, () => 0.5);
     fail(accrual, 0);
     fail(accrual, 1000);
     // 10 + 0.5 × (3 × 10 - 10), then 10 + 0.5 × (3 × 20 - 10).
@@ -138,9 +116,9 @@ describe('consecutive failures', () => {
   });
 });
 
-describe('default failure accrual', () => {
+describe('failure accrual without a backoff', () => {
   it('dies of five failures in a row, for 5 s growing to 300 s with equal jitter', () => {
-    const { accrual, events } = listenTo(makeDefaultAccrual({ random }));
+    const { accrual, events } = make({ failures: 5 });
     fail(accrual, 0, 4);
     assert.deepEqual(events, []);
     fail(accrual, 0);
@@ -155,7 +133,7 @@ describe('default failure accrual', () => {
   });
 
   it('starts the backoff over after a revival', () => {
-    const { accrual, events } = listenTo(makeDefaultAccrual({ random: () => 0.999 }));
+    const { accrual, events } = make({ failures: 5 }, () => 0.999);
     fail(accrual, 0, 5);
     fail(accrual, 400_000);
     accrual.started(800_000);
@@ -167,11 +145,10 @@ describe('default failure accrual', () => {
   });
 
   it('keeps each endpoint to itself', () => {
-    const factory = makeDefaultAccrual({ random });
-    const first = listenTo(factory);
-    const second = listenTo(factory);
-    fail(first.accrual, 0, 5);
-    assert.equal(first.accrual.isAvailable(0), false);
-    assert.equal(second.accrual.isAvailable(0), true);
+    const cluster = make({ failures: 5 }).factory.makeCluster(recordTransitions().listener);
+    const [first, second] = [cluster.makeAccrual(), cluster.makeAccrual()];
+    fail(first, 0, 5);
+    assert.equal(first.isAvailable(0), false);
+    assert.equal(second.isAvailable(0), true);
   });
 });

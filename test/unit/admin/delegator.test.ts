@@ -4,8 +4,10 @@ import { signal } from '@preact/signals-core';
 import { constant, failed, PENDING, type State } from '../../../src/base/activity.js';
 import { ADDR_PENDING, type Addr, addrBound, makeAddress } from '../../../src/base/addr.js';
 import type { Dtab } from '../../../src/base/dtab.js';
+import { MetricsScope } from '../../../src/base/metrics.js';
 import { parseDtab, parsePath } from '../../../src/base/name-grammar.js';
 import { EMPTY_PATH, type Path } from '../../../src/base/path.js';
+import { seededRandom } from '../../../src/base/random.js';
 import { makeSystemNamer } from '../../../src/naming/built-in-namers.js';
 import type { DelegateTree } from '../../../src/naming/delegate-tree.js';
 import { makeDtabInterpreter } from '../../../src/naming/dtab-interpreter.js';
@@ -198,7 +200,12 @@ describe('delegator.json', () => {
 
   test('walks the interpreter that binds, with its system namer', async () => {
     const clock = new ManualClock();
-    const system = makeSystemNamer({ clock, resolver: new FakeHostResolver() });
+    const system = makeSystemNamer({
+      clock,
+      random: seededRandom(1),
+      metrics: new MetricsScope(),
+      resolver: new FakeHostResolver(),
+    });
     const interpreter = makeDtabInterpreter({ dtab: constant(parseDtab('/svc=>/$/nil')), namers: [], system });
     const source = fakeAdminSource({ routers: [fakeRouter({ interpreter })] });
     const query = 'namespace=http&path=/svc/a&dtab=/svc=>/$/fail;/svc=>/$/inet/127.1/8080;/svc=>/nowhere';

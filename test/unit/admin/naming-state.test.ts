@@ -4,7 +4,7 @@ import { ADDR_NEG, ADDR_PENDING, addrBound, addrFailed, makeAddress } from '../.
 import { parsePath } from '../../../src/base/name-grammar.js';
 import { pathFromText } from '../../../src/base/path.js';
 import { askAdmin } from '../../support/ask-admin.js';
-import { fakeAdminSource, fakeRouter } from '../../support/fake-admin-source.js';
+import { fakeAdminSource, fakeInterpreter, fakeRouter } from '../../support/fake-admin-source.js';
 
 const p = parsePath;
 
@@ -102,5 +102,17 @@ describe('namer_state', () => {
     const source = fakeAdminSource({ namers });
     namers.push({ prefix: p('/#/b'), state: () => 2 });
     assert.equal((await askAdmin(source, 'GET /namer_state/b.json')).text, '2');
+  });
+});
+
+describe('interpreter_state', () => {
+  test('has a page below the router for an interpreter that tells its state, with its kind in lower case', async () => {
+    const interpreter = { ...fakeInterpreter(), state: () => ({ configMap: 'linkerd/dtabs' }) };
+    const source = fakeAdminSource({
+      routers: [fakeRouter({ label: 'out', interpreter, interpreterKind: 'io.l5d.k8s.configMap' }), fakeRouter()],
+    });
+    const { text } = await askAdmin(source, 'GET /out/interpreter_state/io.l5d.k8s.configmap.json');
+    assert.equal(text, '{"configMap":"linkerd/dtabs"}');
+    assert.equal((await askAdmin(source, 'GET /http/interpreter_state/default.json')).status, 404);
   });
 });

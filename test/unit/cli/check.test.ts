@@ -163,11 +163,11 @@ ${path}: 2 errors
     const withBoth = { ...kinds, namer: [whole, broken] };
     const read = (text: string): ReadConfig => {
       const parsed = parseConfig(text, 'a.yaml', withBoth);
-      return parsed.ok ? { ...parsed, file: 'a.yaml' } : assert.fail(JSON.stringify(parsed.errors));
+      return parsed.ok ? { ...parsed, file: 'a.yaml', kinds: withBoth } : assert.fail(JSON.stringify(parsed.errors));
     };
-    const good = await checkParts(read(`namers: [{kind: test.whole}]\n${GOOD}`), withBoth);
+    const good = await checkParts(read(`namers: [{kind: test.whole}]\n${GOOD}`));
     assert.deepEqual([good.ok, open], [true, 0]);
-    const bad = await checkParts(read(`namers: [{kind: test.whole}, {kind: test.broken}]\n${GOOD}`), withBoth);
+    const bad = await checkParts(read(`namers: [{kind: test.whole}, {kind: test.broken}]\n${GOOD}`));
     const message = 'a.yaml: "/etc/ca.pem" holds no certificate';
     const errors = [{ file: 'a.yaml', line: 1, column: 1, path: '', message }];
     assert.deepEqual(bad, { ok: false, errors, report: `${message}\n` });

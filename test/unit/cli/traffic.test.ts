@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { constant, failed, ok, PENDING, type State } from '../../../src/base/activity.js';
+import { MetricsScope } from '../../../src/base/metrics.js';
 import { parseDtab, parsePath } from '../../../src/base/name-grammar.js';
+import { seededRandom } from '../../../src/base/random.js';
 import { describeTraffic, takenNodes } from '../../../src/cli/traffic.js';
 import { makeSystemNamer } from '../../../src/naming/built-in-namers.js';
 import type { DelegateTree } from '../../../src/naming/delegate-tree.js';
@@ -9,7 +11,12 @@ import { makeDtabInterpreter } from '../../../src/naming/dtab-interpreter.js';
 import { FakeHostResolver } from '../../support/fake-host-resolver.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
-const system = makeSystemNamer({ clock: new ManualClock(), resolver: new FakeHostResolver() });
+const system = makeSystemNamer({
+  clock: new ManualClock(),
+  random: seededRandom(1),
+  metrics: new MetricsScope(),
+  resolver: new FakeHostResolver(),
+});
 
 /** The delegation of `path` and what it is bound to, by the built-in namers. */
 function walk(dtab: string, path = '/a') {

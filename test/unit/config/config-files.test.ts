@@ -15,6 +15,11 @@ const FILES = filesBelow('config').filter((file) => !file.startsWith(join('confi
 const CONFIGS = FILES.filter((file) => /\.ya?ml$/.test(file));
 const DISCO = FILES.filter((file) => file.startsWith(join('config', 'disco')));
 
+// What a pod is told of itself by its manifest.
+process.env.POD_IP ??= '10.0.0.1';
+process.env.POD_NAMESPACE ??= 'default';
+process.env.NODE_NAME ??= 'node-1';
+
 describe('files in config/', () => {
   it('are configurations, addresses and the schema, and nothing else', () => {
     assert.ok(CONFIGS.length >= 4, `configurations: ${CONFIGS}`);

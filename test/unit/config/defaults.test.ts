@@ -97,7 +97,10 @@ test('a client has the defaults of Linkerd', () => {
 
 test('a service has the defaults of Linkerd', () => {
   const { responseClassifier, ...plain } = routerOf(withRouter()).service.base;
-  assert.deepEqual(plain, { retries: { budget: BUDGET_DEFAULTS, backoff: { kind: 'constant', ms: 0 } } });
+  assert.deepEqual(plain, {
+    retries: { budget: BUDGET_DEFAULTS, backoff: { kind: 'constant', ms: 0 } },
+    retryBufferKB: 64,
+  });
   assert.equal(responseClassifier.kind.kind, 'io.l5d.http.nonRetryable5XX');
 });
 

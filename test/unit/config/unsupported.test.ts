@@ -98,7 +98,6 @@ test('each protocol that is not supported is refused', () => {
 const USES: Readonly<Partial<Record<Place, Readonly<Record<string, readonly [refused: string, accepted?: string]>>>>> =
   {
     router: {
-      announcers: ['announcers: []'],
       streamingEnabled: ['streamingEnabled: false', 'streamingEnabled: true'],
       compressionLevel: ['compressionLevel: "6"', 'compressionLevel: 0'],
       protocol: ['protocol: h2', 'protocol: http'],
@@ -106,7 +105,6 @@ const USES: Readonly<Partial<Record<Place, Readonly<Record<string, readonly [ref
     tracePropagator: { kind: ['kind: io.l5d.zipkin', 'kind: io.l5d.default'] },
     server: {
       tls: ['tls: {certPath: a, keyPath: b}'],
-      announce: ['announce: [/a]'],
       serverSession: ['serverSession: {idleTimeMs: 1}'],
     },
     serverSocket: {

@@ -4,7 +4,17 @@ import { signal } from '@preact/signals-core';
 import { constant, failed, ok, type State } from '../../../src/base/activity.js';
 import type { Bound } from '../../../src/base/addr.js';
 import { parseDtab, parsePath } from '../../../src/base/name-grammar.js';
-import { alt, EMPTY, FAIL, leaf, type NameTree, NEG, showNameTree, union } from '../../../src/base/name-tree.js';
+import {
+  alt,
+  EMPTY,
+  FAIL,
+  leaf,
+  type NameTree,
+  NEG,
+  negBecause,
+  showNameTree,
+  union,
+} from '../../../src/base/name-tree.js';
 import { bindPath } from '../../../src/naming/bind.js';
 import type { Name, Namer, SystemNamer } from '../../../src/naming/namer.js';
 import { FakeNamer } from '../../support/fake-namer.js';
@@ -19,6 +29,8 @@ function makeNamer(prefix = '/#/n'): FakeNamer {
   namer.pends('/pending');
   namer.fails('/error', new Error('first trouble'));
   namer.fails('/error2', new Error('second trouble'));
+  namer.answers('/down', negBecause(new Error('registry is down')));
+  namer.answers('/down2', negBecause(new Error('so is this one')));
   return namer;
 }
 
@@ -119,6 +131,59 @@ describe('bind', () => {
   for (const [what, dtab, path, bound] of cases) {
     test(what, () => assert.equal(show(bind(dtab, path)), bound));
   }
+
+  describe('behind a registry that has never answered', () => {
+    const down: readonly (readonly [what: string, dst: string, bound: string, reasons: readonly string[]])[] = [
+      ['is Neg, and says why', '/#/n/down', '~', ['registry is down']],
+      ['tries the alternatives', '/#/n/down | /#/n/1', '/#/n/1', []],
+      [
+        'gathers the reasons of all alternatives',
+        '/#/n/down | ~ | /#/n/down2',
+        '~',
+        ['registry is down', 'so is this one'],
+      ],
+      ['takes what is bound of a union', '9*/#/n/down & 1*/#/n/1', '/#/n/1', []],
+      [
+        'waits for a branch that is pending, not for the one that is down',
+        '9*/#/n/down & /#/n/pending | /#/n/1',
+        'pending',
+        [],
+      ],
+      ['goes on behind a union that is all down', '/#/n/down & /#/n/down2 | /#/n/1', '/#/n/1', []],
+      ['gathers the reasons of a union', '/#/n/down & /#/n/down2', '~', ['registry is down', 'so is this one']],
+      [
+        'keeps the reasons of a union with a branch that is Neg for good',
+        '/#/n/down & /#/n/neg',
+        '~',
+        ['registry is down'],
+      ],
+      ['counts an error beside it as the error that it is', '/#/n/down & /#/n/error', 'first trouble', []],
+      ['stops at Fail all the same', '/#/n/down | ! | /#/n/1', '!', []],
+    ];
+    for (const [what, dst, expected, reasons] of down) {
+      test(what, () => {
+        const bound = bind(`/s=>${dst}`, '/s');
+        assert.equal(show(bound), expected);
+        const told = bound.state === 'ok' && bound.value.type === 'neg' ? bound.value.reasons : [];
+        assert.deepEqual(
+          (told ?? []).map(({ message }) => message),
+          reasons,
+        );
+      });
+    }
+
+    test('asks the next namer with the prefix too', () => {
+      const [first, second] = [new FakeNamer('/#/n'), new FakeNamer('/#/n')];
+      first.answers('/1', negBecause(new Error('first is down')));
+      second.answers('/1', negBecause(new Error('second is down')));
+      const bound = bind('', '/#/n/1', { namers: [first, second] });
+      assert.ok(bound.state === 'ok' && bound.value.type === 'neg');
+      assert.deepEqual(
+        bound.value.reasons?.map(({ message }) => message),
+        ['first is down', 'second is down'],
+      );
+    });
+  });
 
   test('gives the namer what follows its prefix and the very bound name that it answers', () => {
     const namer = makeNamer();

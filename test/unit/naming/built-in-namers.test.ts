@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { effect } from '@preact/signals-core';
-import type { State } from '../../../src/base/activity.js';
+import { constant, type State } from '../../../src/base/activity.js';
 import { type Bound, showAddress } from '../../../src/base/addr.js';
 import type { Closable } from '../../../src/base/closable.js';
+import { MetricsScope } from '../../../src/base/metrics.js';
 import { parsePath } from '../../../src/base/name-grammar.js';
-import type { NameTree } from '../../../src/base/name-tree.js';
+import { leaf, type NameTree } from '../../../src/base/name-tree.js';
 import { Path } from '../../../src/base/path.js';
+import { seededRandom } from '../../../src/base/random.js';
 import { makeSystemNamer } from '../../../src/naming/built-in-namers.js';
-import type { Name, SystemNamer } from '../../../src/naming/namer.js';
+import type { Name, SystemNamer, SystemNamerKind } from '../../../src/naming/namer.js';
 import { FakeHostResolver, settled } from '../../support/fake-host-resolver.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
@@ -16,11 +18,26 @@ describe('system namer', () => {
   let clock: ManualClock;
   let resolver: FakeHostResolver;
   let namer: SystemNamer & Closable;
+  const made = { count: 0, closed: 0 };
+  const more: readonly SystemNamerKind[] = [
+    {
+      name: 'io.test.registry',
+      make: () => {
+        made.count += 1;
+        return {
+          lookup: (path) => constant(leaf<Name>({ type: 'path', path: parsePath('/asked').concat(path) })),
+          close: () => {
+            made.closed += 1;
+          },
+        };
+      },
+    },
+  ];
 
   beforeEach(() => {
     clock = new ManualClock();
     resolver = new FakeHostResolver();
-    namer = makeSystemNamer({ clock, resolver });
+    namer = makeSystemNamer({ clock, random: seededRandom(1), metrics: new MetricsScope(), resolver, more });
   });
   afterEach(() => namer.close());
 
@@ -104,16 +121,21 @@ describe('system namer', () => {
     ],
     ['/$/nonsense', unknown('nonsense', '/$/nonsense')],
     ['/$/io.buoyant.nope/a/b', unknown('io.buoyant.nope', '/$/io.buoyant.nope/a/b')],
-    [
-      '/$/io.buoyant.namer.zk.leader/host::2181/path',
-      'error Cannot bind "/$/io.buoyant.namer.zk.leader/host::2181/path": zk.leader is not supported yet',
-    ],
   ];
   for (const [path, expected] of rows) {
     it(`answers ${path} with ${expected}`, () => {
       assert.equal(show(path), expected);
     });
   }
+
+  it('gives a name of its own to a namer that speaks to a registry, made when it is first asked and closed with it', async () => {
+    assert.deepEqual([made.count, made.closed], [0, 0]);
+    assert.equal(show('/$/io.test.registry/a/b'), 'path /asked/$/io.test.registry/a/b');
+    assert.equal(show('/$/io.test.registry/c'), 'path /asked/$/io.test.registry/c');
+    assert.deepEqual([made.count, made.closed], [1, 0]);
+    await namer.close();
+    assert.equal(made.closed, 1);
+  });
 
   it('shows the escapes of an unknown name', () => {
     const now = namer.lookup(new Path(['$', 'a b'])).peek();

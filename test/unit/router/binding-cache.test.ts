@@ -3,14 +3,13 @@ import { describe, it } from 'node:test';
 import { EMPTY_DTAB } from '../../../src/base/dtab.js';
 import { parseDtab, parsePath } from '../../../src/base/name-grammar.js';
 import { leaf } from '../../../src/base/name-tree.js';
-import { nonRetryable5XX } from '../../../src/classifier/http.js';
 import { BindingCache } from '../../../src/router/binding-cache.js';
 import type { ServiceStack } from '../../../src/router/service-stack.js';
 import { FakeClients } from '../../support/fake-clients.js';
 import { FakeInterpreter } from '../../support/fake-interpreter.js';
 import { FakeNamer } from '../../support/fake-namer.js';
-import { makeKind } from '../../support/make-kind.js';
 import { metricValue } from '../../support/metric-value.js';
+import { serviceSettings } from '../../support/service-settings.js';
 
 function setUp(maxPaths = 3) {
   const clients = new FakeClients();
@@ -18,12 +17,11 @@ function setUp(maxPaths = 3) {
   const namer = new FakeNamer('/#/fake');
   const asked: string[] = [];
   const { clock, metrics, random } = clients;
-  const classifier = makeKind(nonRetryable5XX, {}, undefined);
   const cache = new BindingCache({
     interpreter,
     serviceSettings: (name) => {
       asked.push(name.show());
-      return { totalTimeoutMs: 1, classifier };
+      return serviceSettings({ totalTimeoutMs: 1 });
     },
     makeClient: clients.make,
     maxPaths,

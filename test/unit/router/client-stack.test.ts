@@ -18,8 +18,7 @@ const A = makeAddress('10.0.0.1', 80);
 const B = makeAddress('10.0.0.2', 80);
 const C = makeAddress('::1', 81);
 
-function setUp(first: Addr = ADDR_PENDING) {
-  const clients = new FakeClients();
+function setUp(first: Addr = ADDR_PENDING, clients = new FakeClients()) {
   const stack = clients.make(parsePath('/#/fake/web'));
   const addr = signal<Addr>(first);
   stack.follow(addr);
@@ -149,6 +148,72 @@ describe('client stack', () => {
     a?.started(clock.now());
     a?.finished(clock.now(), clock.now(), true);
     assert.deepEqual([metric('failure_accrual', 'probes'), metric('failure_accrual', 'revivals')], [1, 1]);
+  });
+
+  describe('with probation', () => {
+    const onProbation = () => setUp(ADDR_PENDING, new FakeClients({ enableProbation: true }));
+    const fail = ({ stack, clock }: ReturnType<typeof setUp>, name: string, times: number): void => {
+      const endpoint = stack.endpoints.find((one) => String(one) === name);
+      for (let i = 0; i < times; i++) {
+        endpoint?.started(clock.now());
+        endpoint?.finished(clock.now(), clock.now(), false);
+      }
+    };
+
+    it('goes on using an endpoint that left the set until it fails for good', () => {
+      const scene = onProbation();
+      const { clients, stack, bind, shown, metric } = scene;
+      bind(A, B);
+      bind(B);
+      assert.deepEqual(shown(), ['10.0.0.1:80', '10.0.0.2:80']);
+      const picked = new Set(Array.from({ length: 40 }, () => String(stack.pick(0))));
+      assert.equal(picked.size, 2);
+      fail(scene, '10.0.0.1:80', 1);
+      assert.equal(shown().length, 2);
+      fail(scene, '10.0.0.1:80', 1);
+      assert.deepEqual(shown(), ['10.0.0.2:80']);
+      assert.deepEqual([clients.endpoints[0]?.closed, metric('loadbalancer', 'removes')], [1, 1]);
+    });
+
+    it('lets one that is dead already go at once', () => {
+      const scene = onProbation();
+      scene.bind(A, B);
+      fail(scene, '10.0.0.1:80', 2);
+      scene.bind(B);
+      assert.deepEqual(scene.shown(), ['10.0.0.2:80']);
+    });
+
+    it('is over for one that comes back', () => {
+      const scene = onProbation();
+      scene.bind(A, B);
+      scene.bind(B);
+      scene.bind(A, B);
+      fail(scene, '10.0.0.1:80', 2);
+      assert.deepEqual(scene.shown().sort(), ['10.0.0.1:80', '10.0.0.2:80']);
+    });
+
+    it('keeps nothing of a service that is gone', () => {
+      const { addr, bind, shown } = onProbation();
+      bind(A, B);
+      addr.value = ADDR_NEG;
+      assert.deepEqual(shown(), []);
+    });
+  });
+
+  describe('asked for another endpoint than one', () => {
+    it('picks that one only when there is no other that is healthy', () => {
+      const { clock, stack, bind } = setUp();
+      bind(A, B);
+      const [a, b] = stack.endpoints;
+      for (let i = 0; i < 50; i++) assert.equal(stack.pick(clock.now(), a), b);
+      b?.started(clock.now());
+      b?.finished(clock.now(), clock.now(), false);
+      b?.started(clock.now());
+      b?.finished(clock.now(), clock.now(), false);
+      assert.equal(stack.pick(clock.now(), a), a);
+      bind(A);
+      assert.equal(stack.pick(clock.now(), a), a);
+    });
   });
 
   it('keeps the last good addresses through failures and pendings, and gives them up for Neg', () => {

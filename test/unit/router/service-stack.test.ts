@@ -4,14 +4,13 @@ import { failed, PENDING } from '../../../src/base/activity.js';
 import { EMPTY_DTAB } from '../../../src/base/dtab.js';
 import { parsePath } from '../../../src/base/name-grammar.js';
 import { leaf, NEG } from '../../../src/base/name-tree.js';
-import { nonRetryable5XX } from '../../../src/classifier/http.js';
 import { ClientCache } from '../../../src/router/client-cache.js';
 import { RequestMetrics } from '../../../src/router/request-metrics.js';
 import { type Binding, ServiceStack } from '../../../src/router/service-stack.js';
 import { FakeClients } from '../../support/fake-clients.js';
 import { FakeInterpreter } from '../../support/fake-interpreter.js';
 import { FakeNamer } from '../../support/fake-namer.js';
-import { makeKind } from '../../support/make-kind.js';
+import { serviceSettings } from '../../support/service-settings.js';
 
 function setUp() {
   const clients = new FakeClients();
@@ -31,8 +30,9 @@ function setUp() {
     service: parsePath('/svc/web'),
     localDtab: EMPTY_DTAB,
     interpreter,
-    settings: { totalTimeoutMs: undefined, classifier: makeKind(nonRetryable5XX, {}, undefined) },
+    settings: serviceSettings(),
     metrics: new RequestMetrics(metrics.scope('service', 'svc/web')),
+    retryScope: metrics.scope('service', 'svc/web', 'retries'),
     clients: cache,
     random: clients.random,
     closed: () => {

@@ -74,6 +74,11 @@ describe('Prometheus names', () => {
       'rt:server:exceptions{rt="http", server="0.0.0.0/80", exception="java.io.IOException"} 3',
     ],
     [
+      'label ages by namer',
+      ['namer_state_age_seconds', 'io.l5d.consul'],
+      'namer_state_age_seconds{namer="io.l5d.consul"} 3',
+    ],
+    [
       'replace what a name may not hold',
       ['namer', '#/io.l5d.k8s', 'watch-errors'],
       'namer:__io_l5d_k8s:watch_errors 3',
