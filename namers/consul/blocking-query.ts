@@ -8,7 +8,7 @@ import { sleep } from '../shared/registry-watch.js';
 import type { ConsulAnswer, ConsulClient, ConsulQuery } from './client.js';
 
 export interface BlockingQueryOptions {
-  readonly client: Pick<ConsulClient, 'ask' | 'block' | 'seats' | 'waitMs'>;
+  readonly client: Pick<ConsulClient, 'ask' | 'block' | 'renewals' | 'seats' | 'waitMs'>;
   readonly query: ConsulQuery;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -37,6 +37,7 @@ class BlockingQuery {
   #askedAt = Number.NEGATIVE_INFINITY;
   #inVain = 0;
   #roundsWithout = 0;
+  #hasChanged = false;
 
   constructor(options: BlockingQueryOptions) {
     this.#options = options;
@@ -79,8 +80,10 @@ class BlockingQuery {
    */
   async #block(index: number): Promise<ConsulAnswer | undefined> {
     const { client, query, clock, signal } = this.#options;
+    if (this.#hasChanged) await sleep(client.renewals.take(clock.now()), clock, signal);
     await this.#pace();
     const answer = await client.block(query, index, signal).catch(() => undefined);
+    this.#hasChanged = answer !== undefined && answer.index !== index;
     // A cache on the way, perhaps, that does not know what an index is: asked at once again, it would be asked for ever.
     const early = answer?.index === index && clock.now() - this.#askedAt < client.waitMs / 2;
     this.#inVain = answer && !early ? 0 : this.#inVain + 1;

@@ -3,7 +3,7 @@
 import type { Closable } from '../../src/base/closable.js';
 import { apiTls, type ClientTls } from '../shared/api-tls.js';
 import { HttpApi, Refused } from '../shared/http-api.js';
-import { Seats, Turns } from './connections.js';
+import { Renewals, Seats, Turns } from './connections.js';
 
 export interface ConsulClientOptions {
   readonly host: string;
@@ -61,6 +61,7 @@ export class ConsulClient implements Closable {
   /** How long Consul holds a blocking query when nothing changes, in milliseconds. */
   readonly waitMs: number;
   readonly seats = new Seats();
+  readonly renewals = new Renewals();
   readonly #turns = new Turns();
   readonly #asking: HttpApi;
   readonly #blocking: HttpApi;

@@ -63,6 +63,27 @@ export class Seats {
   }
 }
 
+/** Questions again after a change, a second and at once, of all watches of a namer together. */
+const RENEWALS_PER_SECOND = 100;
+const RENEWALS_AT_ONCE = 50;
+
+/**
+ * A change costs a question and its answer, so a registry in which everything changes all the time could keep the gateway from its
+ * requests. Beyond the limit watches wait their turn, and Consul folds what changes meanwhile into one answer.
+ */
+export class Renewals {
+  /** When the next one is due; far in the past for as long as there are few. */
+  #due = Number.NEGATIVE_INFINITY;
+
+  /** Milliseconds to wait before asking again, 0 as a rule. `now` is `clock.now()`. */
+  take(now: number): number {
+    const intervalMs = 1000 / RENEWALS_PER_SECOND;
+    const due = Math.max(this.#due, now - RENEWALS_AT_ONCE * intervalMs);
+    this.#due = due + intervalMs;
+    return Math.max(0, due - now);
+  }
+}
+
 const GIVEN_UP = 'no longer wanted';
 
 interface Waiting {

@@ -334,8 +334,7 @@ export class RegistryWatch<T> {
     const message = error.message || error.name;
     const isKnown = this.#value.peek().state === 'ok';
     const line = `${registry}: ${this.key}: ${message}; ${isKnown ? 'its last answer stays in use' : 'there is no answer yet'}`;
-    // Once for each outage, however its errors change on the way: a gateway watches hundreds of names.
-    if (this.#failing) log.debug(line);
+    if (this.#failing && message === this.#error?.message) log.debug(line);
     else log.warn(line);
     this.#failing = true;
     this.#error = { message, at: clock.now() };
@@ -348,7 +347,7 @@ const MAX_COMPLAINTS = 100;
 /** Resolves after `ms`, or at once when `signal` is aborted. */
 export function sleep(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) {
+    if (ms <= 0 || signal.aborted) {
       resolve();
       return;
     }

@@ -217,7 +217,9 @@ export class WatchedDirectory<T> implements Closable {
       const listing = await list(this.#path);
       if (!this.#running) return;
       // Before anyone hears that it is back: who looks at it now has to wait for what is in it.
-      for (const file of this.#live) if (file.isGone && listing.get(file.name) === 'file') file.reset();
+      for (const file of new Set([...this.#files.values(), ...this.#live])) {
+        if (file.isGone && listing.get(file.name) === 'file') file.reset();
+      }
       this.#publish(listing);
       await this.#refreshBelow(listing);
     } catch (error) {

@@ -147,9 +147,11 @@ export class ClientStack implements Closable {
   }
 
   #update(now: Addr): void {
-    // A failure after a good value keeps the last good one.
-    if (now.state === 'pending' || (now.state === 'failed' && this.#addr.state === 'bound')) return;
+    // A failure after a good value keeps the last good one. What comes back after it was gone is waited for.
+    const isKept = this.#addr.state === 'bound' || this.#addr.state === 'failed';
+    if (now.state === 'pending' ? isKept : now.state === 'failed' && this.#addr.state === 'bound') return;
     this.#addr = now;
+    if (now.state === 'pending') return;
     this.#updates.inc();
     if (now.state === 'bound') this.#replaceEndpoints(now.addresses, this.#options.settings.balancer.keepsRemoved);
     else this.#replaceEndpoints([], false);

@@ -46,10 +46,6 @@ export class Traffic {
     return traffic;
   }
 
-  get answers(): number {
-    return this.#answers;
-  }
-
   /** Waits until the last two rounds of all callers were answered by these bodies, each of them at least once. */
   async settlesOn(...bodies: readonly string[]): Promise<void> {
     await this.until(

@@ -62,8 +62,8 @@ export class CutProxy {
   /** Resets the open connections, at both ends, now. New ones fare as before. */
   cut(): void {
     for (const { client, server } of this.#links) {
-      client.resetAndDestroy();
-      server.resetAndDestroy();
+      reset(client);
+      reset(server);
     }
   }
 
@@ -103,7 +103,7 @@ export class CutProxy {
         if (this.#flowing) from.resume();
       });
       from.on('end', () => to.end());
-      from.on('error', () => (to.writableEnded ? to.destroy() : to.resetAndDestroy()));
+      from.on('error', () => reset(to));
       from.on('close', () => {
         to.destroySoon();
         this.#links.delete(link);
@@ -127,4 +127,10 @@ function flow({ client, server }: Link): void {
 function hold({ client, server }: Link): void {
   client.pause();
   server.pause();
+}
+
+/** A socket that is being shut down cannot be reset: Node would leave its handle open for ever, and could not even exit. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -144,6 +144,6 @@ export class NamerScene {
   }
 }
 
-export function requestFor(alias: string): string {
+function requestFor(alias: string): string {
   return `GET / HTTP/1.1\r\nHost: conformance\r\nl5d-name: /${alias}\r\n\r\n`;
 }

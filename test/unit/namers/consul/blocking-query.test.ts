@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type BlockingQueryOptions, repeatBlockingQuery } from '../../../../namers/consul/blocking-query.js';
 import type { ConsulAnswer, ConsulQuery } from '../../../../namers/consul/client.js';
-import { Seats } from '../../../../namers/consul/connections.js';
+import { Renewals, Seats } from '../../../../namers/consul/connections.js';
 import { settled } from '../../../support/fake-host-resolver.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 
@@ -12,6 +12,7 @@ const QUERY: ConsulQuery = { path: '/v1/catalog/service/web', parameters: {}, da
 class FakeClient {
   readonly seats = new Seats(2);
   readonly waitMs = 30_000;
+  readonly renewals = new Renewals();
   /** `plain`, or the index that is waited on. */
   readonly asked: (string | number)[] = [];
   #answer: (answer: ConsulAnswer | Error) => void = () => {};

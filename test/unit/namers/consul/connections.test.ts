@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Seats, Turns } from '../../../../namers/consul/connections.js';
+import { Renewals, Seats, Turns } from '../../../../namers/consul/connections.js';
 import { settled } from '../../../support/fake-host-resolver.js';
 
 const never = new AbortController().signal;
@@ -52,6 +52,31 @@ function makeWork() {
   };
   return { begun, work, end };
 }
+
+describe('Renewals', () => {
+  it('cost nothing while there are few, however close together', () => {
+    const renewals = new Renewals();
+    assert.deepEqual(
+      Array.from({ length: 50 }, () => renewals.take(1000)),
+      Array(50).fill(0),
+    );
+  });
+
+  it('are a hundred a second beyond fifty at once, in order of arrival', () => {
+    const renewals = new Renewals();
+    for (let i = 0; i < 50; i++) renewals.take(0);
+    assert.deepEqual(
+      Array.from({ length: 5 }, () => renewals.take(0)),
+      [0, 10, 20, 30, 40],
+    );
+    assert.equal(renewals.take(1000), 0);
+  });
+
+  it('do not wait where they come slower than the limit, for as long as that goes on', () => {
+    const renewals = new Renewals();
+    for (let now = 0; now < 10_000; now += 10) assert.equal(renewals.take(now), 0);
+  });
+});
 
 describe('Turns', () => {
   it('lets so many work at a time, the others after them in their order', async () => {
