@@ -184,7 +184,8 @@ registrySuite('zookeeper', () => {
     t.diagnostic(`5,000 members read in ${(performance.now() - startedAt).toFixed(0)} ms`);
     // Removed while others are being read.
     await Promise.all([...members.slice(0, 200).map((member) => client.delete(member)), create(6001), create(6002)]);
-    await eventually(() => size() === 4802, { timeoutMs: 5000 });
+    // A group is read for a fifth of the time at most, and on a busy machine 5,000 members take seconds.
+    await eventually(() => size() === 4802, { timeoutMs: 30_000 });
     assert.match(web.now, / 127.0.0.1:6002/);
     assert.deepEqual(scene.warnings, []);
   });
