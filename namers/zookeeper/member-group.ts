@@ -69,6 +69,9 @@ const MIN_INTERVAL_MS = 20;
 /** A group that never rests is read for at most one part in this many of the time, however large it is. */
 const INTERVAL_PER_READ = 5;
 
+/** Reads in a row of a group whose members go faster than they can be read. */
+const MAX_TORN_READS = 5;
+
 interface Entry<Member> {
   /** Undefined: no good content has been seen, or it is none at the moment. */
   member: Member | undefined;
@@ -88,6 +91,7 @@ class GroupReader<Member> {
   #isAbsent = false;
   #sessionId: bigint | undefined;
   #hadMembers = false;
+  #goneWhileRead = false;
   /** Until then a group that has lost all its members is not believed; see `#comeBack`. */
   #doubtUntil = 0;
   /** The outage that has been reported. */
@@ -196,8 +200,21 @@ class GroupReader<Member> {
     report.update(members);
   }
 
+  /**
+   * Members that go while the group is read may have been replaced by some that were not there yet when their names were read: a
+   * group that has lost all its members that way is looked at again before it counts as empty.
+   */
   async #read(connection: ZkConnection, watches: WatchGroup, onChange: () => void): Promise<Members<Member>> {
+    for (let reads = 1; ; reads++) {
+      const members = await this.#readOnce(connection, watches, onChange);
+      const isTorn = members?.length === 0 && this.#goneWhileRead;
+      if (!isTorn || reads === MAX_TORN_READS) return members;
+    }
+  }
+
+  async #readOnce(connection: ZkConnection, watches: WatchGroup, onChange: () => void): Promise<Members<Member>> {
     const { choose } = this.#options;
+    this.#goneWhileRead = false;
     const found = await this.#readChildren(watches, onChange);
     if (!found) {
       this.#entries.clear();
@@ -244,7 +261,10 @@ class GroupReader<Member> {
     entry.isStale = false;
     if (found) this.#decode(entry, found.data, name);
     // Removed since the names were read; the watch on them tells as well.
-    else this.#entries.delete(name);
+    else {
+      this.#entries.delete(name);
+      this.#goneWhileRead = true;
+    }
   }
 
   #decode(entry: Entry<Member>, content: Buffer, name: string): void {

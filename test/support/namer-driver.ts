@@ -29,6 +29,7 @@ export type RowName =
   | 'absent'
   | 'empty'
   | 'change'
+  | 'churn'
   | 'gone'
   | 'unicode'
   | 'shared'

@@ -1,8 +1,13 @@
 // Conformance of namers, rows about names: what is there, what is not, and how it changes.
 
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 import { bytesFromText, Path } from '../../../src/base/path.js';
+import { seededRandom } from '../../../src/base/random.js';
 import type { NamerRow } from './row.js';
+
+const REPLACEMENTS = 60;
+const MAX_PAUSE_MS = 25;
 
 export const nameRows: readonly NamerRow[] = [
   {
@@ -70,6 +75,27 @@ export const nameRows: readonly NamerRow[] = [
       await driver.set(service, [c.endpoint, a.endpoint]);
       await traffic.settlesOn('a', 'c');
       t.diagnostic(`${await traffic.end()} requests, none failed`);
+    },
+  },
+  {
+    row: 'churn',
+    title: 'fails no request while its only endpoint is replaced over and over, faster than that can be read',
+    async run(scene) {
+      const { driver } = scene;
+      const [a, b] = [await scene.upstream('a'), await scene.upstream('b')];
+      const service = scene.service();
+      await driver.set(service, [a.endpoint]);
+      const gateway = await scene.gateway({ web: driver.name(service) });
+      const traffic = await scene.traffic(gateway, 'web');
+      const random = seededRandom(7);
+      for (let i = 0; i < REPLACEMENTS; i++) {
+        await driver.set(service, [(i % 2 === 0 ? b : a).endpoint]);
+        // At any moment of the reading of the one before.
+        await pause(random() * MAX_PAUSE_MS);
+      }
+      await driver.set(service, [b.endpoint]);
+      await traffic.settlesOn('b');
+      await traffic.end();
     },
   },
   {
