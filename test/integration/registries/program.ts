@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -124,7 +124,12 @@ export class Program {
 
   /** SIGSTOP: its sockets stay open and nothing answers, as a hung machine. */
   freeze(): void {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return;
     this.#child?.kill('SIGSTOP');
+    // The signal is on its way when `kill` returns, and until it is there a thread may still answer.
+    const deadline = performance.now() + FREEZE_LIMIT_MS;
+    while (!isStopped(pid) && performance.now() < deadline);
   }
 
   thaw(): void {
@@ -178,4 +183,17 @@ export async function startAll(programs: readonly Program[]): Promise<void> {
   if (!failed) return;
   await Promise.all(programs.map((program) => program.stop()));
   throw failed.reason;
+}
+
+const FREEZE_LIMIT_MS = 1000;
+
+/** Every thread of the process, by its state in proc(5). */
+function isStopped(pid: number): boolean {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.every((thread) => /\) [tT] /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')));
+  } catch {
+    // It has just died, or one of its threads has.
+    return false;
+  }
 }
