@@ -17,12 +17,15 @@ const KIND_FOLDERS = [
   'announcer',
 ];
 /** Folders of parts that every router has: the linker puts them together by protocol, not by kind. */
-const PART_FOLDERS = ['server', 'client', 'retry'];
+const PART_FOLDERS = ['server', 'client', 'retry', 'breaker'];
 const LEAF_FOLDERS = [...KIND_FOLDERS, ...PART_FOLDERS];
 
 const LOWER = '^(src/(base|service|naming|wire)|config/schema)/';
 /** A leaf folder's contract file is named like the folder: src/balancer/balancer.ts. */
 const CONTRACTS = `^src/(${LEAF_FOLDERS.map((folder) => `${folder}/${folder}`).join('|')})[.]ts$`;
+
+/** How files are followed knows nothing of naming: the command line follows the configuration with it. */
+const FILE_WATCHING = '^namers/shared/(watched-directory|file-timing)[.]ts$';
 
 /** Programs and public modules: nothing of ours imports them. */
 const ENTRIES = '^(src/main[.]ts|src/plugin[.]ts|config/schema/write-json-schema[.]ts)$';
@@ -130,7 +133,7 @@ module.exports = {
         path: '^(src|namers|config)/',
         pathNot: [KINDS, PLUGIN_MODULE, `^src/(${KIND_FOLDERS.join('|')})/`, '^namers/'],
       },
-      { path: [`^src/(${KIND_FOLDERS.join('|')})/`, '^namers/'], pathNot: CONTRACTS },
+      { path: [`^src/(${KIND_FOLDERS.join('|')})/`, '^namers/'], pathNot: [CONTRACTS, FILE_WATCHING] },
     ),
     forbid(
       'linker-is-given-the-kinds',

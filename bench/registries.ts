@@ -5,7 +5,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { choosePinning, describeMachine, type Pinning, ROOT } from './proxy/machine.js';
+import { choosePinning, describeMachine, ROOT } from './proxy/machine.js';
+import { realTimePriority } from './proxy/priority.js';
 import { median, show, showTable } from './proxy/table.js';
 import { type BenchGateway, startBenchGateway } from './registries/bench-gateway.js';
 import { startBenchUpstreams } from './registries/bench-upstreams.js';
@@ -23,12 +24,18 @@ const USAGE = `npm run bench:registries -- [options]
   --rate N          requests a second of the steady load (default 1000)
 `;
 
-const LIMITS = { medianMs: 50, p99Ms: 250, p99Ratio: 2, rssGrowthMB: 16 };
+const LIMITS = { medianMs: 50, p99Ms: 250, p99Ratio: 2, liveGrowthMB: 2, rssGrowthMB: 16 };
 const WATCHED = 100;
 const OTHERS = 1000;
 /** The service that moves alone, and the one under load. */
 const MOVING = 'moving';
 const STEADY = 'steady';
+
+/** Prefixes of the command lines of what is measured: the cores, and the priority over all that is not measured. */
+interface Roles {
+  readonly proxy: readonly string[];
+  readonly load: readonly string[];
+}
 
 interface Result {
   readonly registry: string;
@@ -46,18 +53,24 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(USAGE);
     return 2;
   }
+  const machine = describeMachine();
   const pinning = choosePinning();
+  const priority = realTimePriority();
+  const measured: Roles = {
+    proxy: [...pinning.proxy, ...priority.prefix],
+    load: [...pinning.load, ...priority.prefix],
+  };
   // What is started from here on, the registries among it, leaves the gateway's core alone.
   pinSelf(pinning.load);
   const results: Result[] = [];
-  const notes = pinning.note === undefined ? [] : [pinning.note];
+  const notes = [pinning.note, priority.note].filter((note) => note !== undefined);
   for (const subject of SUBJECTS.filter(({ name }) => options.registries.includes(name))) {
     const why = subject.missing();
-    if (why === undefined) results.push(await measure(subject, options, pinning));
+    if (why === undefined) results.push(await measure(subject, options, measured));
     else notes.push(`left out: ${why}`);
   }
   print(results, notes);
-  write(results, notes, options);
+  write(results, notes, options, machine);
   return results.length > 0 && results.every((result) => misses(result).length === 0) ? 0 : 1;
 }
 
@@ -94,31 +107,35 @@ function optionsFrom(args: readonly string[]): Options | undefined {
   }
 }
 
-async function measure(subject: Subject, options: Options, pinning: Pinning): Promise<Result> {
+async function measure(subject: Subject, options: Options, measured: Roles): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), 'linkgate-bench-'));
   const closers: (() => void | Promise<void>)[] = [() => rmSync(folder, { recursive: true, force: true })];
   try {
     say(`starting ${subject.name}`);
     const driver = await subject.start();
     closers.push(() => driver.stop());
-    const upstreams = await startBenchUpstreams(driver);
+    const upstreams = await startBenchUpstreams(driver, measured.load);
     closers.push(() => upstreams.close());
     const named = (name: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${name}-${i}`);
     const [watched, others] = [named('watched', WATCHED), named('other', OTHERS)];
     await driver.moveMany([MOVING, STEADY, ...watched, ...others], upstreams.a.endpoint);
     const services = [MOVING, ...watched];
-    const gateway = await startBenchGateway({ driver, services, loaded: STEADY, folder, pin: pinning.proxy });
+    const gateway = await startBenchGateway({ driver, services, loaded: STEADY, folder, pin: measured.proxy });
     closers.push(() => gateway.program.stop());
     await askForAll(gateway, services);
 
     say(`${subject.name}: ${options.changes} changes`);
     const change = await changeLatency(driver, gateway, upstreams, MOVING, options.changes);
-    const storm = { driver, gateway, upstreams, watched, others, seconds: options.seconds };
+    const pin = measured.load;
+    const { seconds, rate: requestsPerSecond } = options;
+    const storm = { driver, gateway, upstreams, watched, others, seconds, requestsPerSecond, pin };
+    say(`${subject.name}: warm-up`);
+    await stormRound(storm, 'watched');
     const rounds: StormRound[] = [];
     for (let round = 0; round < options.rounds; round++) {
       for (const phase of ['quiet', 'others', 'watched'] as const) {
         say(`${subject.name}: round ${round + 1}/${options.rounds} ${phase}`);
-        rounds.push(await stormRound({ ...storm, requestsPerSecond: options.rate, pin: pinning.load }, phase));
+        rounds.push(await stormRound(storm, phase));
       }
     }
     return { registry: subject.name, change, rounds };
@@ -143,18 +160,20 @@ function typical({ rounds }: Result, phase: Phase, figure: (round: StormRound) =
 
 function stormFigures(result: Result) {
   const p99Ms = (phase: Phase): number => typical(result, phase, (round) => round.p99Ms);
+  const watched = result.rounds.filter(({ phase }) => phase === 'watched');
+  // Over all updates of the run.
+  const growth = (field: 'liveMB' | 'residentMB'): number =>
+    (watched.at(-1)?.memoryAfter[field] ?? Number.NaN) - (watched[0]?.memoryBefore[field] ?? Number.NaN);
   return {
     quietMs: p99Ms('quiet'),
     othersMs: p99Ms('others'),
     watchedMs: p99Ms('watched'),
     ratio: p99Ms('watched') / p99Ms('quiet'),
     updates: typical(result, 'watched', (round) => round.updatesPerSecond),
-    rssMB: typical(result, 'watched', (round) => round.rssAfterMB),
-    // Of the last round: by then nothing is being compiled or filled for the first time.
-    rssGrowthMB: result.rounds
-      .filter(({ phase }) => phase === 'watched')
-      .slice(-1)
-      .reduce((_, round) => round.rssAfterMB - round.rssBeforeMB, 0),
+    lateMs: typical(result, 'watched', (round) => round.loadLateP99Ms),
+    residentMB: Math.max(...watched.map((round) => round.residentPeakMB)),
+    liveGrowthMB: growth('liveMB'),
+    rssGrowthMB: growth('residentMB'),
     errors: result.rounds.reduce((sum, { errors }) => sum + errors, 0),
   };
 }
@@ -162,12 +181,13 @@ function stormFigures(result: Result) {
 /** What is over its limit. */
 function misses(result: Result): string[] {
   const { medianMs, p99Ms } = result.change;
-  const { ratio, rssGrowthMB, errors } = stormFigures(result);
+  const { ratio, liveGrowthMB, rssGrowthMB, errors } = stormFigures(result);
   const figures: [string, number, number][] = [
     ['median ms of a change', medianMs, LIMITS.medianMs],
     ['p99 ms of a change', p99Ms, LIMITS.p99Ms],
     ['p99 of the load under updates, as a multiple', ratio, LIMITS.p99Ratio],
-    ['growth of memory, MB', rssGrowthMB, LIMITS.rssGrowthMB],
+    ['growth of live memory, MB', liveGrowthMB, LIMITS.liveGrowthMB],
+    ['growth of resident memory, MB', rssGrowthMB, LIMITS.rssGrowthMB],
     ['failed requests', errors, 1],
   ];
   return figures
@@ -184,9 +204,19 @@ function print(results: readonly Result[], notes: readonly string[]): void {
     show(change.maxMs, 1),
   ]);
   const storms = results.map((result) => {
-    const { quietMs, othersMs, watchedMs, ratio, updates, rssMB, rssGrowthMB, errors } = stormFigures(result);
-    const p99s = [quietMs, othersMs, watchedMs, ratio].map((value) => show(value, 2));
-    return [result.registry, show(updates, 0), ...p99s, show(rssMB, 0), show(rssGrowthMB, 1), String(errors)];
+    const figures = stormFigures(result);
+    const { quietMs, othersMs, watchedMs, ratio, lateMs, updates, residentMB, liveGrowthMB, rssGrowthMB, errors } =
+      figures;
+    const p99s = [quietMs, othersMs, watchedMs, ratio, lateMs].map((value) => show(value, 2));
+    return [
+      result.registry,
+      show(updates, 0),
+      ...p99s,
+      show(residentMB, 0),
+      show(liveGrowthMB, 2),
+      show(rssGrowthMB, 1),
+      String(errors),
+    ];
   });
   const limit = (text: string, value: number): string => `${text} (< ${value})`;
   process.stdout.write('\nfrom a change in the registry to the first request on the new address\n');
@@ -195,19 +225,29 @@ function print(results: readonly Result[], notes: readonly string[]): void {
   );
   process.stdout.write('\nrequests while a thousand services a second change\n');
   const p99s = ['p99 ms quiet', 'p99 ms others change', 'p99 ms watched change', limit('of quiet', LIMITS.p99Ratio)];
-  process.stdout.write(
-    `${showTable(['registry', 'updates/s', ...p99s, 'RSS MB', limit('growth MB', LIMITS.rssGrowthMB), 'errors'], storms)}\n`,
-  );
+  const rest = [
+    'load late p99 ms',
+    'peak MB',
+    limit('live MB gained', LIMITS.liveGrowthMB),
+    limit('RSS MB gained', LIMITS.rssGrowthMB),
+    'errors',
+  ];
+  process.stdout.write(`${showTable(['registry', 'updates/s', ...p99s, ...rest], storms)}\n`);
   for (const note of [...results.flatMap(misses).map((miss) => `MISSED ${miss}`), ...notes]) {
     process.stdout.write(`* ${note}\n`);
   }
 }
 
-function write(results: readonly Result[], notes: readonly string[], options: Options): void {
+function write(
+  results: readonly Result[],
+  notes: readonly string[],
+  options: Options,
+  machine: ReturnType<typeof describeMachine>,
+): void {
   const date = new Date().toISOString();
   const file = join('bench/results', `${date.slice(0, 19).replaceAll(':', '')}Z-registries.json`);
   mkdirSync(join(ROOT, 'bench/results'), { recursive: true });
-  const content = { date, machine: describeMachine(), options, limits: LIMITS, notes, results };
+  const content = { date, machine, options, limits: LIMITS, notes, results };
   writeFileSync(join(ROOT, file), `${JSON.stringify(content, null, 1)}\n`);
   process.stdout.write(`  every number: ${file}\n`);
 }

@@ -1,16 +1,14 @@
-// Linker: a checked configuration in, a gateway out: routers, namers, telemeters and admin put together. The one place
-// where parts meet.
+// Linker: a checked configuration in, a gateway out: routers, namers, telemeters and admin put together, and put together anew
+// when the configuration changes. The one place where parts meet.
 
-import type { LinkerdConfig, RouterConfig, ServerConfig } from '../config/schema/linkerd.js';
-import type { AccrualContext, AccrualFactory } from './accrual/accrual.js';
-import type { AdminRouter, AdminSource, BuildInfo, Readiness } from './admin/handler.js';
+import type { LinkerdConfig } from '../config/schema/linkerd.js';
+import type { AdminReloader, AdminRouter, AdminSource, BuildInfo, Readiness } from './admin/handler.js';
 import { registerProcessMetrics } from './admin/process-metrics.js';
+import { type AdminSecurity, makeAdminSecurity } from './admin/security.js';
 import { type AdminServer, makeAdminServer } from './admin/server.js';
-import { announce, findAnnouncer } from './announcements.js';
-import type { Announcer, AnnouncerContext } from './announcer/announcer.js';
-import type { BalancerContext, BalancerFactory } from './balancer/balancer.js';
+import { announce } from './announcements.js';
 import { constant } from './base/activity.js';
-import { makeBackoff } from './base/backoff-config.js';
+import { canonicalJson } from './base/canonical-json.js';
 import type { Clock, TimerHandle } from './base/clock.js';
 import type { Closable } from './base/closable.js';
 import { EMPTY_DTAB, showDtab } from './base/dtab.js';
@@ -18,53 +16,59 @@ import type { Kind } from './base/kind.js';
 import { makeLogger } from './base/log.js';
 import { MetricsScope } from './base/metrics.js';
 import type { Random } from './base/random.js';
-import type { ResponseClassifier } from './classifier/classifier.js';
-import { Http1Pool } from './client/http1-pool.js';
-import { type Identifier, type IdentifierContext, identifyFirst } from './identifier/identifier.js';
 import { type LinkedNaming, linkNaming, type NamingKinds } from './link-naming.js';
+import { type LinkedRouter, type LinkedServer, linkRouter, type RouterKinds } from './link-router.js';
 import { makePlugin } from './make-plugin.js';
 import { makeDtabInterpreter } from './naming/dtab-interpreter.js';
 import type { Interpreter } from './naming/interpreter.js';
 import type { Namer } from './naming/namer.js';
-import { makeRetryBudget } from './retry/retry-budget.js';
-import { makeAccessLog } from './router/access-log.js';
+import { closeAll, Parts, type PartsDraft } from './parts.js';
+import { rawList } from './raw-config.js';
+import { Retirement } from './retirement.js';
 import { metricName } from './router/client-cache.js';
-import { makeForwarded } from './router/forwarded.js';
-import { parseRollPolicy } from './router/roll-policy.js';
-import { Router } from './router/router.js';
-import { scopedSettings } from './router/scoped-settings.js';
-import { ServerStack } from './router/server-stack.js';
-import type { ClientSettings, ServiceSettings } from './router/settings.js';
 import { Http1Server } from './server/http1.js';
 import type { ListenAddress, Server } from './server/server.js';
 import type { Telemeter, TelemeterContext } from './telemeter/telemeter.js';
 
 /** The kind table with what each category makes. */
 export interface Kinds extends NamingKinds {
-  readonly identifier: readonly Kind<unknown, IdentifierContext, Identifier>[];
-  readonly balancer: readonly Kind<unknown, BalancerContext, BalancerFactory>[];
-  readonly accrual: readonly Kind<unknown, AccrualContext, AccrualFactory>[];
-  readonly classifier: readonly Kind<unknown, undefined, ResponseClassifier>[];
+  readonly balancer: RouterKinds['balancer'];
+  readonly accrual: RouterKinds['accrual'];
+  readonly classifier: RouterKinds['classifier'];
+  readonly identifier: RouterKinds['identifier'];
+  readonly announcer: RouterKinds['announcer'];
   readonly telemeter: readonly Kind<unknown, TelemeterContext, Telemeter>[];
-  readonly announcer: readonly Kind<unknown, AnnouncerContext, Announcer>[];
 }
 
-export interface LinkerOptions {
+/** A configuration that was checked. */
+export interface LoadedConfig {
   readonly config: LinkerdConfig;
-  /** The file as it was read, for /config.json. */
+  /** The file as it was read: for /config.json, and to tell what has changed. */
   readonly raw: unknown;
+  /** What it was checked with. */
   readonly kinds: Kinds;
+}
+
+export interface LinkerOptions extends LoadedConfig {
   readonly build: BuildInfo;
   readonly clock: Clock;
   readonly random: Random;
   /** Somebody asked admin for a shutdown. */
   readonly onShutdownRequest: () => void;
+  /** How admin has the configuration exchanged; without it admin cannot. */
+  readonly reloader?: AdminReloader;
 }
 
 export interface Linker extends Closable {
   readonly metrics: MetricsScope;
   /** Binds the admin port, then every listener. When one cannot be bound all are closed again, and it rejects. */
   listen(): Promise<ListeningOn>;
+  /**
+   * Goes on under another configuration, without losing a request: what is the same in both lives on with its connections,
+   * watches and counts, what is new is made beside it, and what is gone drains. Rejects when a part cannot be made or a port
+   * cannot be bound; then nothing has changed. One after the other, when asked several times. After `listen`.
+   */
+  reload(loaded: LoadedConfig): Promise<ListeningOn>;
   /** Opens access logs anew, after logrotate and its like have moved their files away. */
   reopenLogs(): void;
   /** Takes no more requests, lets those under way finish within `admin.shutdownGraceMs`, then closes everything. */
@@ -85,52 +89,37 @@ export function makeLinker(options: LinkerOptions): Linker {
   return new GatewayLinker(options);
 }
 
-interface LinkedRouter {
-  readonly config: RouterConfig;
-  readonly interpreter: Interpreter;
-  readonly router: Router;
-  readonly servers: readonly LinkedServer[];
-  readonly announcers: readonly Announcer[];
-}
-
-interface LinkedServer {
-  readonly config: ServerConfig;
-  readonly server: Server;
+/** All that one configuration stands for. */
+interface Linked extends LoadedConfig {
+  readonly draft: PartsDraft;
+  readonly naming: LinkedNaming;
+  readonly telemeters: readonly Telemeter[];
+  readonly routers: readonly LinkedRouter[];
+  readonly admin: AdminServer;
+  readonly security: AdminSecurity;
+  /** Of no router. */
+  readonly fallback: Interpreter;
 }
 
 class GatewayLinker implements Linker, AdminSource {
   readonly metrics = new MetricsScope();
   readonly #options: LinkerOptions;
-  readonly #closables: Closable[] = [];
-  readonly #naming: LinkedNaming;
-  readonly #announcements: Closable[] = [];
-  readonly #telemeters: readonly Telemeter[];
-  readonly #routers: LinkedRouter[] = [];
-  readonly #admin: AdminServer;
-  readonly #fallback: Interpreter;
-  #bound = new Map<Server, ListenAddress>();
-  #state: 'starting' | 'serving' | 'draining' = 'starting';
+  readonly #parts = new Parts();
+  readonly #announcements = new Parts();
+  /** Each with the time when its listeners have drained. */
+  readonly #retirements = new Map<Retirement, Promise<unknown>>();
+  readonly #processMetrics: Closable;
+  #linked: Linked;
+  readonly #bound = new WeakMap<Closable, ListenAddress>();
+  #state: 'starting' | 'serving' | 'draining' | 'closed' = 'starting';
+  /** The reload under way, and those behind it. */
+  #turn: Promise<unknown> = Promise.resolve();
   #rollTimer: TimerHandle | undefined;
 
   constructor(options: LinkerOptions) {
     this.#options = options;
-    const { config, kinds, clock, random } = options;
-    try {
-      this.#closables.push(registerProcessMetrics(this.metrics.scope('process'), clock));
-      this.#naming = this.#own(linkNaming(config.namers, kinds, { metrics: this.metrics, clock, random }));
-      this.#telemeters = withPrometheus(config.telemetry, kinds).map((plugin) =>
-        this.#own(makePlugin(kinds.telemeter, plugin, { metrics: this.metrics, clock, random })),
-      );
-      this.#fallback = this.#own(makeDtabInterpreter({ ...this.#naming, dtab: constant(EMPTY_DTAB) }));
-      for (const router of config.routers) this.#routers.push(this.#makeRouter(router));
-      const { admin } = config;
-      this.#admin = this.#own(
-        makeAdminServer({ ip: admin.ip, port: admin.port, security: admin.security, source: this, clock }),
-      );
-    } catch (error) {
-      void this.close();
-      throw error;
-    }
+    this.#linked = this.#link(options);
+    this.#processMetrics = registerProcessMetrics(this.metrics.scope('process'), options.clock);
     this.#scheduleRoll();
   }
 
@@ -138,57 +127,178 @@ class GatewayLinker implements Linker, AdminSource {
 
   async listen(): Promise<ListeningOn> {
     try {
-      const { host: ip, port } = await this.#admin.listen();
-      // After the first port: a second start by mistake ends there, and must not empty the access log of the first.
-      for (const { router } of this.#routers) router.open();
-      const servers: (ListenAddress & { router: string })[] = [];
-      for (const { config, servers: listeners, announcers } of this.#routers) {
-        for (const { config: keys, server } of listeners) {
-          const address = await server.listen().catch((cause: Error) => {
-            throw new Error(`Cannot start router ${config.label}: ${cause.message}`, { cause });
-          });
-          this.#bound.set(server, address);
-          servers.push({ ...address, router: config.label });
-          if (keys.announce) {
-            const { ip: host, port } = address;
-            this.#announcements.push(announce(announcers, keys.announce, { host, port }));
-          }
-        }
-      }
+      const listeningOn = await this.#bind(this.#linked);
+      if (this.#state !== 'starting') throw new Error(`the gateway is ${this.#state}`);
+      this.#commit(this.#linked);
       this.#state = 'serving';
-      return { admin: { ip, port }, servers };
+      return listeningOn;
     } catch (error) {
       await this.close();
       throw error;
     }
   }
 
+  reload(loaded: LoadedConfig): Promise<ListeningOn> {
+    const turn = this.#turn.then(() => this.#reload(loaded));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #reload(loaded: LoadedConfig): Promise<ListeningOn> {
+    if (this.#state !== 'serving') throw new Error(`the gateway is ${this.#state}`);
+    let linked: Linked | undefined;
+    try {
+      linked = this.#link(loaded);
+      const listeningOn = await this.#bind(linked);
+      // It may have been closed meanwhile.
+      if (this.#state !== 'serving') throw new Error(`the gateway is ${this.#state}`);
+      this.#commit(linked);
+      return listeningOn;
+    } catch (error) {
+      await linked?.draft.abandon();
+      this.#forgetMetrics(loaded, this.#linked);
+      throw error;
+    }
+  }
+
   reopenLogs(): void {
-    for (const { router } of this.#routers) router.reopenLogs();
+    for (const { accessLog } of this.#linked.routers) accessLog?.reopen();
   }
 
   async drain(): Promise<void> {
     this.#state = 'draining';
-    const graceMs = this.#options.config.admin.shutdownGraceMs;
+    const graceMs = this.#linked.config.admin.shutdownGraceMs;
     log.info('draining', { graceMs });
     // First of all, so that nobody is sent here who would only be refused.
-    if (this.#announcements.length > 0) await this.#unannounce();
-    await Promise.all(this.#listeners.map(({ server }) => server.drain(graceMs)));
+    if (!this.#announcements.isEmpty) await this.#announcements.close();
+    // Those that the last reload took away may still have requests under way.
+    const leaving = [...this.#retirements.values()];
+    await Promise.all([...this.#servers.map(({ listener }) => listener.drain(graceMs)), ...leaving]);
     await this.close();
   }
 
   async close(): Promise<void> {
+    const isCommitted = this.#state === 'serving' || this.#state === 'draining';
+    this.#state = 'closed';
     this.#rollTimer?.cancel();
-    await this.#unannounce();
-    for (const { server } of this.#listeners) await server.close();
-    // What was made last depends on what was made before.
-    for (const closable of this.#closables.splice(0).reverse()) await closable.close();
+    await this.#announcements.close();
+    for (const { listener } of this.#servers) listener.close();
+    await Promise.all([...this.#retirements.keys()].map((retirement) => retirement.close()));
+    if (isCommitted) await this.#parts.close();
+    else await this.#linked.draft.abandon();
+    await this.#processMetrics.close();
+  }
+
+  // ---- a configuration and the next ----
+
+  #link(loaded: LoadedConfig): Linked {
+    const { clock, random } = this.#options;
+    const { metrics } = this;
+    const { config, raw, kinds } = loaded;
+    const draft = this.#parts.begin();
+    const context = { kinds, parts: draft, metrics, clock, random };
+    try {
+      const naming = linkNaming({ plugins: config.namers, raw: rawList(raw, 'namers') }, context);
+      const telemetry = rawList(raw, 'telemetry');
+      const telemeters = withPrometheus(config.telemetry, kinds).map((plugin, i) =>
+        draft.use(`telemeter ${canonicalJson(telemetry[i])}`, () =>
+          makePlugin(kinds.telemeter, plugin, { metrics, clock, random }),
+        ),
+      );
+      const routers = rawList(raw, 'routers');
+      const linked = config.routers.map((router, i) => linkRouter(router, routers[i], { ...context, naming }));
+      const { ip, port } = config.admin;
+      const security = makeAdminSecurity(config.admin.security);
+      const admin = draft.use(`admin ${ip}:${port}`, () =>
+        makeAdminServer({ ip, port, security, source: this, clock }),
+      );
+      const fallback = makeDtabInterpreter({ ...naming, dtab: constant(EMPTY_DTAB) });
+      return { ...loaded, draft, naming, telemeters, routers: linked, admin, security, fallback };
+    } catch (error) {
+      void draft.abandon();
+      throw error;
+    }
+  }
+
+  /** Opens what is new. */
+  async #bind({ draft, admin, routers, config }: Linked): Promise<ListeningOn> {
+    if (draft.isNew(admin)) {
+      const { host: ip, port } = await admin.listen();
+      this.#bound.set(admin, { ip, port });
+    }
+    // After the first port: a second start by mistake ends there, and must not empty the access log of the first.
+    for (const { accessLog } of routers) if (accessLog && draft.isNew(accessLog)) accessLog.open();
+    const servers: (ListenAddress & { router: string })[] = [];
+    for (const { config: router, servers: listeners } of routers) {
+      for (const { listener } of listeners) {
+        servers.push({ ...(await this.#listenAt(listener, draft, router.label)), router: router.label });
+      }
+    }
+    const { ip, port } = this.#bound.get(admin) ?? config.admin;
+    return { admin: { ip, port }, servers };
+  }
+
+  async #listenAt(listener: Server, draft: PartsDraft, label: string): Promise<ListenAddress> {
+    const known = this.#bound.get(listener);
+    if (known && !draft.isNew(listener)) return known;
+    const address = await listener.listen().catch((cause: Error) => {
+      throw new Error(`Cannot start router ${label}: ${cause.message}`, { cause });
+    });
+    this.#bound.set(listener, address);
+    return address;
+  }
+
+  /** From here on the gateway is what `linked` says. */
+  #commit(linked: Linked): void {
+    const before = this.#linked;
+    for (const router of linked.routers) router.commit();
+    linked.admin.secure(linked.security);
+    this.#linked = linked;
+    const gone = linked.draft.commit();
+    // Its port is free for the configuration after this one; the answer to who asked for this one is on its way.
+    if (before.admin !== linked.admin) void before.admin.close();
+    const withdrawn = this.#announce(linked);
+    this.#forgetMetrics(before, linked);
+    if (gone.length > 0 || withdrawn.length > 0) void this.#retire(gone, withdrawn);
+  }
+
+  /** Registers listeners that are to be found, and answers registrations that are to be taken back. */
+  #announce({ routers }: Linked): readonly Closable[] {
+    const draft = this.#announcements.begin();
+    for (const { announcers, announcerWords, servers } of routers) {
+      for (const { config: keys, listener } of servers) {
+        if (!keys.announce) continue;
+        const { ip: host, port } = this.#bound.get(listener) as ListenAddress;
+        const names = keys.announce;
+        const words = `${announcerWords} ${host}:${port} ${names.map((name) => name.show()).join(' ')}`;
+        draft.use(words, () => announce(announcers, names, { host, port }));
+      }
+    }
+    return draft.commit();
+  }
+
+  /** Requests that began under the old configuration get its `shutdownGraceMs`. */
+  async #retire(gone: readonly Closable[], withdrawn: readonly Closable[]): Promise<void> {
+    const { clock } = this.#options;
+    const graceMs = this.#linked.config.admin.shutdownGraceMs;
+    const retirement = new Retirement(gone, graceMs, clock);
+    const listeners = gone.filter((part) => part instanceof Http1Server);
+    const drained = closeAll(withdrawn).then(() => Promise.all(listeners.map((listener) => listener.drain(graceMs))));
+    this.#retirements.set(retirement, drained);
+    await retirement.ended;
+    this.#retirements.delete(retirement);
+  }
+
+  /** What is not counted any more must not be shown for ever. */
+  #forgetMetrics(before: LoadedConfig, now: LoadedConfig): void {
+    const kept = new Set(scopesOf(now).map((scope) => scope.join(' ')));
+    for (const scope of scopesOf(before)) if (!kept.has(scope.join(' '))) this.metrics.prune(...scope);
   }
 
   // ---- AdminSource ----
 
   get config(): unknown {
-    return this.#options.raw;
+    return this.#linked.raw;
   }
 
   get build(): BuildInfo {
@@ -199,174 +309,53 @@ class GatewayLinker implements Linker, AdminSource {
     const reasons: string[] = [];
     if (this.#state === 'draining') reasons.push('draining: no new connections are taken');
     else if (this.#state === 'starting') {
-      reasons.push(`starting: ${this.#bound.size} of ${this.#listeners.length} listeners are bound`);
+      const bound = this.#servers.filter(({ listener }) => this.#bound.has(listener)).length;
+      reasons.push(`starting: ${bound} of ${this.#servers.length} listeners are bound`);
     }
     return { ready: reasons.length === 0, reasons };
   }
 
   get routers(): readonly AdminRouter[] {
-    return this.#routers.map(({ config, interpreter, router, servers }) => ({
+    return this.#linked.routers.map(({ config, interpreter, router, servers }) => ({
       label: config.label,
       protocol: config.protocol,
       interpreter,
       interpreterKind: config.interpreter.kind.kind,
       dtab: showDtab(config.dtab),
-      servers: servers.flatMap(({ server }) => {
-        const address = this.#bound.get(server);
+      servers: servers.flatMap(({ listener }) => {
+        const address = this.#bound.get(listener);
         return address ? [`${address.ip}:${address.port}`] : [];
       }),
       clients: () => router.clients().map(({ id, addr }) => ({ id, addr })),
+      circuits: () =>
+        router.services().flatMap(({ service, localDtab, breaker }) => {
+          return breaker ? [{ service, localDtab: showDtab(localDtab), breaker }] : [];
+        }),
     }));
   }
 
   get namers(): readonly Namer[] {
-    return this.#naming.namers;
+    return this.#linked.naming.namers;
   }
 
   get pages(): AdminSource['pages'] {
-    return this.#telemeters.flatMap((telemeter) => telemeter.pages);
+    return this.#linked.telemeters.flatMap((telemeter) => telemeter.pages);
   }
 
   get fallbackInterpreter(): Interpreter {
-    return this.#fallback;
+    return this.#linked.fallback;
+  }
+
+  get reloader(): AdminReloader | undefined {
+    return this.#options.reloader;
   }
 
   requestShutdown(): void {
     this.#options.onShutdownRequest();
   }
 
-  // ---- parts ----
-
-  get #listeners(): readonly LinkedServer[] {
-    return this.#routers.flatMap(({ servers }) => servers);
-  }
-
-  async #unannounce(): Promise<void> {
-    await Promise.all(this.#announcements.splice(0).map((announcement) => announcement.close()));
-  }
-
-  #own<T extends Closable>(part: T): T {
-    this.#closables.push(part);
-    return part;
-  }
-
-  #makeRouter(config: RouterConfig): LinkedRouter {
-    const { kinds, clock, random } = this.#options;
-    const metrics = this.metrics.scope('rt', config.label);
-    if (config.originator) metrics.gauge(['originator'], () => 1);
-    const interpreter = this.#own(this.#naming.interpreter(config));
-    const identifiers = config.identifier.map((plugin) =>
-      makePlugin(kinds.identifier, plugin, { dstPrefix: config.dstPrefix }),
-    );
-    const limits = {
-      maxInitialLineBytes: config.maxInitialLineKB * 1024,
-      maxHeaderBytes: config.maxHeadersKB * 1024,
-    };
-    const router = this.#own(
-      new Router({
-        identify: identifyFirst(identifiers),
-        interpreter,
-        baseDtab: config.dtab,
-        bindingTimeoutMs: config.bindingTimeoutMs,
-        bindingCache: {
-          paths: config.bindingCache.paths,
-          clients: config.bindingCache.clients,
-          idleTtlMs: config.bindingCache.idleTtlSecs * 1000,
-        },
-        serviceSettings: scopedSettings(config.service, (keys) => this.#serviceSettings(keys)),
-        clientSettings: scopedSettings(config.client, (keys) => this.#clientSettings(keys)),
-        makeEndpointClient: (endpoint) => new Http1Pool(endpoint),
-        ...limits,
-        accessLog:
-          config.httpAccessLog === undefined
-            ? undefined
-            : makeAccessLog({
-                path: config.httpAccessLog,
-                rollPolicy: parseRollPolicy(config.httpAccessLogRollPolicy),
-                append: config.httpAccessLogAppend,
-                rotateCount: config.httpAccessLogRotateCount,
-                clock,
-              }),
-        clock,
-        random,
-        metrics,
-      }),
-    );
-    const servers = config.servers.map((server) => ({
-      config: server,
-      server: this.#makeServer(server, config, router, limits),
-    }));
-    const announcers = config.announcers.map((plugin) => {
-      const { prefix } = plugin;
-      const scope = this.metrics.scope('announcer', metricName(prefix.drop(1)));
-      return this.#own(makePlugin(kinds.announcer, plugin, { prefix, metrics: scope, clock, random }));
-    });
-    for (const { announce: names = [] } of config.servers) for (const name of names) findAnnouncer(announcers, name);
-    return { config, interpreter, router, servers, announcers };
-  }
-
-  #makeServer(
-    config: ServerConfig,
-    routerConfig: RouterConfig,
-    router: Router,
-    limits: { readonly maxInitialLineBytes: number; readonly maxHeaderBytes: number },
-  ): Server {
-    const { clock, random } = this.#options;
-    const metrics = this.metrics.scope('rt', routerConfig.label, 'server', `${config.ip}/${config.port}`);
-    const stack = new ServerStack({
-      maxConcurrentRequests: config.maxConcurrentRequests ?? Number.POSITIVE_INFINITY,
-      timeoutMs: config.timeoutMs,
-      clearContext: config.clearContext,
-      addForwarded:
-        config.addForwardedHeader &&
-        makeForwarded(config.addForwardedHeader, { routerLabel: routerConfig.label, random }),
-      timestampHeader: config.timestampHeader,
-      maxCallDepth: config.maxCallDepth,
-      maxHeaderBytes: limits.maxHeaderBytes,
-      maxBodyBytes: routerConfig.maxErrResponseKB * 1024,
-      metrics,
-    });
-    const { noDelay, keepAlive, backlog } = config.socketOptions;
-    return new Http1Server({
-      ip: config.ip,
-      port: config.port,
-      noDelay,
-      keepAlive,
-      ...(backlog === undefined ? {} : { backlog }),
-      ...limits,
-      serve: router.serve(stack),
-      refuse: (error) => stack.refuse(error),
-      clock,
-      metrics,
-    });
-  }
-
-  #serviceSettings(keys: RouterConfig['service']['base']): ServiceSettings {
-    const { kinds, clock, random } = this.#options;
-    const { budget, backoff } = keys.retries;
-    return {
-      totalTimeoutMs: positive(keys.totalTimeoutMs),
-      classifier: makePlugin(kinds.classifier, keys.responseClassifier, undefined),
-      makeRetryBudget: () => makeRetryBudget(budget, clock),
-      retryBackoff: makeBackoff(backoff, random),
-      retryBufferBytes: keys.retryBufferKB * 1024,
-    };
-  }
-
-  #clientSettings(keys: RouterConfig['client']['base']): ClientSettings {
-    const { kinds, clock, random } = this.#options;
-    const { hostConnectionPool: pool, socketOptions } = keys;
-    return {
-      balancer: makePlugin(kinds.balancer, keys.loadBalancer, { clock, random }),
-      accrual: makePlugin(kinds.accrual, keys.failureAccrual, { random }),
-      makeRequeueBudget: () => makeRetryBudget(keys.requeueBudget, clock),
-      requestAttemptTimeoutMs: positive(keys.requestAttemptTimeoutMs),
-      maxConnections: pool.maxSize ?? Number.POSITIVE_INFINITY,
-      maxWaiters: pool.maxWaiters ?? Number.POSITIVE_INFINITY,
-      idleTimeoutMs: pool.idleTimeMs ?? Number.POSITIVE_INFINITY,
-      noDelay: socketOptions.noDelay,
-      keepAlive: socketOptions.keepAlive,
-    };
+  get #servers(): readonly LinkedServer[] {
+    return this.#linked.routers.flatMap(({ servers }) => servers);
   }
 
   /** Stats show the last completed minute. */
@@ -378,14 +367,26 @@ class GatewayLinker implements Linker, AdminSource {
   }
 }
 
+/** Scopes of the metrics tree that are there for an entry of the file. */
+function scopesOf({ config: { namers, routers } }: LoadedConfig): readonly (readonly string[])[] {
+  return [
+    ...namers.flatMap(({ prefix }) => {
+      const name = metricName(prefix.drop(1));
+      return [
+        ['namer', name],
+        ['namer_state_age_seconds', name],
+      ];
+    }),
+    ...routers.flatMap(({ label, servers }) => [
+      ['rt', label],
+      ...servers.map(({ ip, port }) => ['rt', label, 'server', `${ip}/${port}`]),
+    ]),
+  ];
+}
+
 /** Prometheus' page is always there, as metrics.json is: a file that names the telemeter only moves it. */
 function withPrometheus(telemetry: LinkerdConfig['telemetry'], kinds: Kinds): LinkerdConfig['telemetry'] {
   const kind = kinds.telemeter.find((one) => one.kind === 'io.l5d.prometheus');
   if (!kind || telemetry.some((plugin) => plugin.kind === kind)) return telemetry;
   return [...telemetry, { kind, config: kind.config.parse({}) }];
-}
-
-/** Timeouts of 0 or less are none. */
-function positive(ms: number | undefined): number | undefined {
-  return ms !== undefined && ms > 0 ? ms : undefined;
 }

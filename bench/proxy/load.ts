@@ -98,16 +98,23 @@ export async function saturate(peer: RunningPeer, load: Load, folder: string, pi
   };
 }
 
+/**
+ * How the load waits until the next request is due. `poll`: it takes the core that nobody else takes; late by microseconds at any
+ * rate. `sleep`: for rates up to some thousand a second, with a priority at which polling would leave nothing to others.
+ */
+export type Waiting = 'poll' | 'sleep';
+
 /** Sends `requestsPerSecond`, evenly spaced, whatever comes back. */
 export async function keepRate(
   peer: RunningPeer,
   load: Load,
   requestsPerSecond: number,
   pin: readonly string[],
+  waiting: Waiting = 'poll',
 ): Promise<OpenLoopResult> {
   const program = [process.execPath, join(HERE, 'open-loop.js')];
   const numbers = [peer.port, requestsPerSecond, load.seconds, load.connections].map((n) => `${Math.round(n)}`);
-  return JSON.parse(await runCommand([...pin, ...program, ...numbers, load.path])) as OpenLoopResult;
+  return JSON.parse(await runCommand([...pin, ...program, ...numbers, load.path, waiting])) as OpenLoopResult;
 }
 
 async function runCommand([program = '', ...args]: readonly string[]): Promise<string> {

@@ -7,6 +7,10 @@ import { cpus, loadavg, release } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** USER_HZ: /proc counts CPU time in hundredths of a second on every Linux there is. */
+export const TICK_MS = 10;
+const STEAL = 7;
+
 export const HERE = dirname(fileURLToPath(import.meta.url));
 /** The checkout: the nearest folder above with a package.json. */
 export const ROOT = checkout(HERE);
@@ -63,6 +67,12 @@ export function describeMachine(): Readonly<Record<string, unknown>> {
     loadAverage: loadavg().map((load) => Math.round(load * 100) / 100),
     commit: commit(),
   };
+}
+
+/** Milliseconds, of all cores together, in which the machine's own host let something else run (proc(5), `steal`); 0 on real ones. */
+export function stolenMs(): number {
+  const total = /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'latin1'))?.[1] ?? '';
+  return Number(total.split(' ')[STEAL] ?? 0) * TICK_MS;
 }
 
 function unpinned(why: string): Pinning {

@@ -1,10 +1,11 @@
 // Open-loop load generator, a program of its own: a fixed rate of GETs out, latencies in, as JSON on stdout.
-// Arguments: port, requests/s, seconds, connections, path.
+// Arguments: port, requests/s, seconds, connections, path, `poll` or `sleep`.
 //
 // Each request has a time at which it is due, set before the run. Its latency counts from then, also when no connection is
 // free or this process is late: what a caller who does not slow down would see (no coordinated omission).
 
 import { connect, type Socket } from 'node:net';
+import { nowMs, startMetronome } from './metronome.js';
 import { hostName } from './request.js';
 
 export interface OpenLoopResult {
@@ -18,14 +19,17 @@ export interface OpenLoopResult {
   readonly ownDelayP99Ms: number;
 }
 
-/** Not counted: connections, caches and compilers warm up. */
-const WARM_UP_MS = 500;
+/** Not counted: connections and caches warm up, and V8 compiles what is called often, on the core that the upstream shares. */
+const WARM_UP = { requests: 4000, leastMs: 500, mostMs: 5000 };
 const STRAGGLERS_MS = 2_000;
+/** For its thread to start. */
+const METRONOME_START_MS = 200;
 
 const [port = 0, rate = 0, seconds = 0, connections = 0] = process.argv.slice(2, 6).map(Number);
 const request = `GET ${process.argv[6]} HTTP/1.1\r\nHost: ${hostName(0)}\r\n\r\n`;
-const total = Math.round((rate * (WARM_UP_MS + seconds * 1000)) / 1000);
-const warmUp = Math.round((rate * WARM_UP_MS) / 1000);
+const warmUpMs = Math.min(WARM_UP.mostMs, Math.max(WARM_UP.leastMs, (WARM_UP.requests * 1000) / rate));
+const warmUp = Math.round((rate * warmUpMs) / 1000);
+const total = warmUp + Math.round(rate * seconds);
 
 const latencies: number[] = [];
 const ownDelays: number[] = [];
@@ -35,6 +39,7 @@ const idle: Connection[] = [];
 let nextRequest = 0;
 let answered = 0;
 let errors = 0;
+let reported = false;
 let start = 0;
 
 class Connection {
@@ -81,15 +86,15 @@ function dueAt(number: number): number {
 
 function complete(number: number, good: boolean): void {
   answered += 1;
-  if (number < warmUp) return;
-  if (!good) errors += 1;
-  latencies.push(performance.now() - dueAt(number));
+  if (number >= warmUp) {
+    if (!good) errors += 1;
+    latencies.push(nowMs() - dueAt(number));
+  }
+  if (answered === total) report();
 }
 
-/** Never sleeps: timers are a millisecond coarse, which is more than what is measured. The upstream on the same core comes
- *  first whenever it has work, since the scheduler favours who sleeps. */
-function tick(): void {
-  const now = performance.now();
+function sendDue(): void {
+  const now = nowMs();
   while (nextRequest < total && dueAt(nextRequest) <= now) {
     if (nextRequest >= warmUp) ownDelays.push(now - dueAt(nextRequest));
     const connection = idle.pop();
@@ -97,11 +102,17 @@ function tick(): void {
     else waiting.push(nextRequest);
     nextRequest += 1;
   }
-  if (answered < total && now < dueAt(total) + STRAGGLERS_MS) setImmediate(tick);
-  else report();
+}
+
+/** Asks the clock all the time. The upstream on the same core comes first whenever it has work: the scheduler favours who sleeps. */
+function poll(): void {
+  sendDue();
+  if (!reported) setImmediate(poll);
 }
 
 function report(): void {
+  reported = true;
+  clearTimeout(late);
   latencies.sort((a, b) => a - b);
   ownDelays.sort((a, b) => a - b);
   const result: OpenLoopResult = {
@@ -132,5 +143,7 @@ const attempts = await Promise.allSettled(Array.from({ length: connections }, op
 // Those that fail are missed as capacity; with none at all every request ends up unanswered.
 const opened = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
 idle.push(...opened);
-start = performance.now();
-tick();
+start = nowMs() + METRONOME_START_MS;
+const late = setTimeout(report, dueAt(total) + STRAGGLERS_MS - nowMs());
+if (process.argv[7] === 'sleep') startMetronome({ startMs: start, intervalMs: 1000 / rate, count: total }, sendDue);
+else poll();

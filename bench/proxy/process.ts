@@ -5,12 +5,10 @@ import { openSync, readdirSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { ROOT } from './machine.js';
+import { ROOT, TICK_MS } from './machine.js';
 
 const READY_LIMIT_MS = 15_000;
 const STOP_LIMIT_MS = 5_000;
-/** USER_HZ: /proc counts CPU time in hundredths of a second on every Linux there is. */
-const TICK_MS = 10;
 
 export interface Launch {
   /** Prefix that pins it, then the program and its arguments. */
@@ -30,12 +28,15 @@ process.on('exit', () => {
 });
 
 export class Program {
+  /** Resolves when it has ended, with its exit code; with null when a signal ended it. */
+  readonly ended: Promise<number | null>;
   readonly #child: ChildProcess;
   readonly #log: string;
 
   private constructor(child: ChildProcess, log: string) {
     this.#child = child;
     this.#log = log;
+    this.ended = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
   }
 
   /** Rejects with the end of its output when it exits or is not ready in time. */
@@ -91,11 +92,22 @@ export class Program {
     return this.#tree().reduce((sum, { userTicks, systemTicks }) => sum + (userTicks + systemTicks) * TICK_MS, 0);
   }
 
+  /** How long it was ready to run and got no core so far, in ms: its first thread only. 0 once it has ended. */
+  waitedForCoreMs(): number {
+    // Nanoseconds on a core, nanoseconds waiting for one, turns.
+    const waitedNs = readProc(String(this.#child.pid), 'schedstat')?.split(' ')[1];
+    return Number(waitedNs ?? 0) / 1e6;
+  }
+
+  /** Of the program itself, not of what it started. */
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
   async stop(): Promise<void> {
     if (this.running) {
-      const gone = new Promise((resolve) => this.#child.once('exit', resolve));
-      this.#child.kill('SIGTERM');
-      await Promise.race([gone, wait(STOP_LIMIT_MS, undefined, { ref: false })]);
+      this.signal('SIGTERM');
+      await Promise.race([this.ended, wait(STOP_LIMIT_MS, undefined, { ref: false })]);
     }
     this.kill();
   }

@@ -6,11 +6,14 @@ import { GATEWAY } from '../proxy/machine.js';
 import { freePort, Program } from '../proxy/process.js';
 import { hostName } from '../proxy/request.js';
 import { Caller } from './caller.js';
+import { ANSWERING, type LiveMemory, liveMemory } from './live-memory.js';
 import type { RegistryDriver } from './subjects.js';
 
 export interface BenchGateway {
   readonly port: number;
   readonly program: Program;
+  /** After a collection. The gateway does nothing else meanwhile. */
+  memory(): Promise<LiveMemory>;
 }
 
 export interface GatewayPlan {
@@ -45,12 +48,12 @@ export async function startBenchGateway({ driver, services, loaded, folder, pin 
   const file = join(folder, 'linkerd.yaml');
   writeFileSync(file, JSON.stringify(config));
   const program = await Program.start({
-    command: [...pin, process.execPath, GATEWAY, file],
+    command: [...pin, process.execPath, ...ANSWERING, GATEWAY, file],
     folder,
     name: 'linkgate',
     isReady: () => answers(port, services[0] ?? ''),
   });
-  return { port, program };
+  return { port, program, memory: () => liveMemory(program, folder) };
 }
 
 async function answers(port: number, service: string): Promise<boolean> {

@@ -3,9 +3,10 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { keepRate } from '../proxy/load.js';
-import { median } from '../proxy/table.js';
+import { stolenMs } from '../proxy/machine.js';
 import type { BenchGateway } from './bench-gateway.js';
 import type { BenchUpstreams } from './bench-upstreams.js';
+import type { LiveMemory } from './live-memory.js';
 import type { RegistryDriver } from './subjects.js';
 
 /** `quiet`: nothing is written. `others`: to services that nobody asks for. `watched`: to those that the gateway follows. */
@@ -15,14 +16,21 @@ export interface StormRound {
   readonly phase: Phase;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly maxMs: number;
   readonly errors: number;
   /** That the registry took. */
   readonly updatesPerSecond: number;
-  /** Resident memory of the gateway near the beginning of the round and at its end. */
-  readonly rssBeforeMB: number;
-  readonly rssAfterMB: number;
+  /** What the gateway holds before the round and after it. */
+  readonly memoryBefore: LiveMemory;
+  readonly memoryAfter: LiveMemory;
+  /** The most that the gateway had resident during the round. */
+  readonly residentPeakMB: number;
   /** 99th percentile of how late the load was in looking at its own schedule. */
   readonly loadLateP99Ms: number;
+  /** CPU time that the gateway used. */
+  readonly cpuMs: number;
+  /** CPU time that the host of this machine gave to something else meanwhile. */
+  readonly stolenMs: number;
 }
 
 export interface Storm {
@@ -43,30 +51,34 @@ const UPDATES_PER_SECOND = 1000;
 const UPDATES_AT_ONCE = 10;
 const CONNECTIONS = 32;
 const SAMPLE_MS = 250;
-/** Samples that make one figure: the median of them, since a collection may be under way at any moment. */
-const SAMPLES = 6;
 
 export async function stormRound(storm: Storm, phase: Phase): Promise<StormRound> {
   const { driver, gateway, upstreams, seconds, requestsPerSecond, pin } = storm;
   const services = phase === 'quiet' ? [] : storm[phase];
+  const memoryBefore = await gateway.memory();
+  const [cpuBefore, stolenBefore] = [gateway.program.cpuMs(), stolenMs()];
   const over = new AbortController();
   const updating = keepUpdating(driver, services, upstreams, over.signal);
-  const sampling = sampleMemory(gateway, over.signal);
+  const sampling = residentPeak(gateway, over.signal);
   const peer = { name: 'linkgate', version: '', ...gateway };
   const load = { path: '/', seconds, connections: CONNECTIONS, rotatingHosts: 0 };
   try {
-    const result = await keepRate(peer, load, requestsPerSecond, pin);
+    const result = await keepRate(peer, load, requestsPerSecond, pin, 'sleep');
+    const [cpuAfter, stolenAfter] = [gateway.program.cpuMs(), stolenMs()];
     over.abort();
-    const samples = await sampling;
     return {
       phase,
       p50Ms: result.p50Ms,
       p99Ms: result.p99Ms,
+      maxMs: result.maxMs,
       errors: result.errors,
       updatesPerSecond: await updating,
-      rssBeforeMB: median(samples.slice(0, SAMPLES)),
-      rssAfterMB: median(samples.slice(-SAMPLES)),
+      memoryBefore,
+      memoryAfter: await gateway.memory(),
+      residentPeakMB: await sampling,
       loadLateP99Ms: result.ownDelayP99Ms,
+      cpuMs: cpuAfter - cpuBefore,
+      stolenMs: stolenAfter - stolenBefore,
     };
   } finally {
     over.abort();
@@ -97,11 +109,11 @@ async function keepUpdating(
   return (written * 1000) / (performance.now() - startedAt);
 }
 
-async function sampleMemory({ program }: BenchGateway, signal: AbortSignal): Promise<number[]> {
-  const samples: number[] = [];
+async function residentPeak({ program }: BenchGateway, signal: AbortSignal): Promise<number> {
+  let peak = 0;
   while (!signal.aborted) {
-    samples.push(program.residentMB());
+    peak = Math.max(peak, program.residentMB());
     await pause(SAMPLE_MS);
   }
-  return samples;
+  return peak;
 }

@@ -20,7 +20,9 @@ function clientKeysSchema(plugins: PluginSchemas) {
     loadBalancer: plugins.balancer.exactOptional().describe('How an endpoint is chosen. Default kind p2c.'),
     hostConnectionPool: z
       .strictObject({
-        minSize: count().default(0).describe('Connections kept open to each endpoint. Default 0.'),
+        minSize: count()
+          .default(0)
+          .describe('Connections to each endpoint that idleTimeMs does not close, once they are there. Default 0.'),
         maxSize: count(1).exactOptional().describe('Most connections to one endpoint. Default: unlimited.'),
         idleTimeMs: count()
           .exactOptional()
@@ -29,9 +31,15 @@ function clientKeysSchema(plugins: PluginSchemas) {
           .exactOptional()
           .describe('Most requests that may wait for a connection to one endpoint. Default: unlimited.'),
       })
+      .refine(({ minSize, maxSize }) => maxSize === undefined || minSize <= maxSize, {
+        error: '`minSize` must not be above `maxSize`',
+        path: ['minSize'],
+      })
       .exactOptional()
       .describe('Limits of the connections to each endpoint.'),
-    failFast: flag.exactOptional().describe('Keep out an endpoint after one failed connect. Default false.'),
+    failFast: flag
+      .exactOptional()
+      .describe('Keep out an endpoint after one failed connect, until another succeeds. Default false.'),
     failureAccrual: plugins.accrual
       .exactOptional()
       .describe('When an endpoint is kept out for failing. Default: after 5 failures in a row.'),
@@ -42,7 +50,7 @@ function clientKeysSchema(plugins: PluginSchemas) {
       .exactOptional()
       .describe('How many requests that never left may be sent to another endpoint.'),
     clientSession: sessionSchema().exactOptional().describe('How long connections live.'),
-    socketOptions: socketOptionsSchema().exactOptional().describe('Options of the sockets to endpoints.'),
+    socketOptions: clientSocketOptionsSchema().exactOptional().describe('Options of the sockets to endpoints.'),
     forwardClientCert: flag
       .exactOptional()
       .describe("Tell the upstream of the caller's certificate in x-forwarded-client-cert. Default false."),
@@ -73,7 +81,11 @@ function clientDefaults(plugins: PluginSchemas): ClientKeys {
     failFast: false,
     failureAccrual: usePlugin(plugins.accrual, { kind: 'io.l5d.consecutiveFailures', failures: 5 }),
     requeueBudget: DEFAULT_RETRY_BUDGET,
-    socketOptions: socketOptionsSchema().parse({}),
+    socketOptions: clientSocketOptionsSchema().parse({}),
     forwardClientCert: false,
   };
+}
+
+function clientSocketOptionsSchema() {
+  return socketOptionsSchema('never before a response, 600000 within one', '60000');
 }

@@ -23,10 +23,6 @@ export const PLACES = {
     ['routers', '*', 'client', 'tls'],
     ['routers', '*', 'client', 'configs', '*', 'tls'],
   ],
-  connectionPool: [
-    ['routers', '*', 'client', 'hostConnectionPool'],
-    ['routers', '*', 'client', 'configs', '*', 'hostConnectionPool'],
-  ],
 } as const satisfies Readonly<Record<string, readonly (readonly string[])[]>>;
 
 export type Place = keyof typeof PLACES;

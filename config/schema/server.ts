@@ -19,18 +19,26 @@ export function httpServerSchema() {
     maxConcurrentRequests: count(1)
       .exactOptional()
       .describe('Requests served at a time; more are refused at once. Default: unlimited.'),
+    maxConnections: count(1)
+      .default(20_000)
+      .describe(
+        'Connections open at a time. For one more the one that has been idle longest is closed; it is refused when none ' +
+          'is. New. Default 20000.',
+      ),
     announce: z
       .array(path())
       .exactOptional()
       .describe('Paths such as /#/io.l5d.serversets/discovery/web to register at.'),
     timeoutMs: count().exactOptional().describe('Longest time for a request, in milliseconds. Default: unlimited.'),
-    serverSession: sessionSchema().exactOptional().describe('How long connections of callers live.'),
+    serverSession: sessionSchema('600000').exactOptional().describe('How long connections of callers live.'),
     clearContext: flag
       .default(false)
       .describe(
         'Remove l5d-* headers of callers and of responses: needed where callers are not trusted. Default false.',
       ),
-    socketOptions: socketOptionsSchema().prefault({}).describe('Options of the listening and accepted sockets.'),
+    socketOptions: socketOptionsSchema('60000 within a request body', '60000')
+      .prefault({})
+      .describe('Options of the listening and accepted sockets.'),
     addForwardedHeader: z
       .strictObject({
         by: labelerSchema().default(RANDOM_LABEL).describe('How we are named. Default kind requestRandom.'),

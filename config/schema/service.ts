@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { type BackoffConfig, backoffConfig } from '../../src/base/backoff-config.js';
+import { circuitBreakerSchema } from './circuit-breaker.js';
 import { type PluginSchemas, usePlugin } from './plugins.js';
 import { DEFAULT_RETRY_BUDGET, retryBudgetSchema } from './retry-budget.js';
 import { count } from './scalars.js';
@@ -36,6 +37,9 @@ function serviceKeysSchema(plugins: PluginSchemas) {
       .describe(
         'Kilobytes of a request body that are kept to send it again; a request with a longer one is not retried. New. Default 64.',
       ),
+    circuitBreaker: circuitBreakerSchema()
+      .exactOptional()
+      .describe('Refuses requests of a service while too many of them fail. New. Default: none.'),
     responseClassifier: plugins.classifier
       .exactOptional()
       .describe('What counts as a failure and may be retried. Default kind io.l5d.http.nonRetryable5XX.'),

@@ -3,11 +3,14 @@
 import { z } from 'zod';
 import { count } from './scalars.js';
 
-export function sessionSchema() {
+/** @param idleDefault as it stands in the description */
+export function sessionSchema(idleDefault = 'never') {
   return z.strictObject({
-    lifeTimeMs: count().exactOptional().describe('Milliseconds after which a connection is closed. Default: never.'),
-    idleTimeMs: count()
+    lifeTimeMs: count(1)
       .exactOptional()
-      .describe('Milliseconds without a request after which a connection is closed. Default: never.'),
+      .describe('Milliseconds after which a connection takes no further request. Default: unlimited.'),
+    idleTimeMs: count(1)
+      .exactOptional()
+      .describe(`Milliseconds without a request after which a connection is closed. Default: ${idleDefault}.`),
   });
 }

@@ -11,8 +11,8 @@ import { briefly, lineAndColumn, ParseError } from '../../src/base/parse-error.j
 import { bytesFromText } from '../../src/base/path.js';
 import type { Interpreter, InterpreterContext } from '../../src/naming/interpreter.js';
 import { makeLiveDtabInterpreter } from '../../src/naming/live-dtab-interpreter.js';
+import { FILE_TIMING } from '../shared/file-timing.js';
 import { type DirectoryState, WatchedDirectory, type WatchFunction } from '../shared/watched-directory.js';
-import { FILE_TIMING } from './file-timing.js';
 
 export interface FsInterpreterOptions extends Pick<InterpreterContext, 'dtab' | 'namers' | 'system' | 'clock'> {
   readonly dtabFile: string;

@@ -14,11 +14,11 @@ import { Path } from '../../src/base/path.js';
 import type { HostResolver } from '../../src/naming/host-resolver.js';
 import { type Inet, makeInet } from '../../src/naming/inet.js';
 import type { Name, Namer } from '../../src/naming/namer.js';
+import { FILE_TIMING } from '../shared/file-timing.js';
 import { liveAddr, type ServiceSet } from '../shared/service-trees.js';
 import { type DirectoryState, WatchedDirectory, type WatchFunction } from '../shared/watched-directory.js';
 import type { WatchedFile } from '../shared/watched-file.js';
 import { parseDiscoFile } from './disco-file.js';
-import { FILE_TIMING } from './file-timing.js';
 
 export interface FsNamerOptions {
   readonly prefix: Path;

@@ -17,6 +17,7 @@ import {
 import { leaf, type NameTree, NEG, negBecause } from '../../src/base/name-tree.js';
 import type { Path } from '../../src/base/path.js';
 import type { Inet } from '../../src/naming/inet.js';
+import { parseIpLiteral } from '../../src/naming/ip-literal.js';
 import type { Name } from '../../src/naming/namer.js';
 
 /** One instance as a registry holds it. */
@@ -106,15 +107,22 @@ export function liveAddr(service: ReadonlySignal<State<ServiceSet | undefined>>,
 }
 
 interface LookedUp {
-  readonly endpoints: readonly { readonly endpoint: ServiceEndpoint; readonly addr: ReadonlySignal<Addr> }[];
+  /** An address that can change is a signal. */
+  readonly endpoints: readonly { readonly endpoint: ServiceEndpoint; readonly addr: Addr | ReadonlySignal<Addr> }[];
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
 function lookUp({ endpoints, meta = {} }: ServiceSet, inet: Inet): LookedUp {
-  return {
-    endpoints: endpoints.map((endpoint) => ({ endpoint, addr: inet.addresses(endpoint.host, endpoint.port) })),
-    meta,
-  };
+  return { endpoints: endpoints.map((endpoint) => ({ endpoint, addr: addressesOf(endpoint, inet) })), meta };
+}
+
+/**
+ * An IP address does not change, so it is read without being observed. A computed signal that depends on another signal after each
+ * change links the records of all of them; once V8 has taken one for old, the garbage of every later change survives with it.
+ */
+function addressesOf({ host, port }: ServiceEndpoint, inet: Inet): Addr | ReadonlySignal<Addr> {
+  const addr = inet.addresses(host, port);
+  return parseIpLiteral(host) === undefined ? addr : addr.peek();
 }
 
 /** What is bound is used, as soon as something is; a host that cannot be looked up costs its own endpoint alone. */
@@ -123,7 +131,7 @@ function combine({ endpoints, meta }: LookedUp): Addr {
   const addresses = new Map<string, Address>();
   let unbound: Addr | undefined;
   for (const { endpoint, addr } of endpoints) {
-    const now = addr.value;
+    const now = 'state' in addr ? addr : addr.value;
     if (now.state === 'bound') {
       for (const { host, port } of now.addresses) {
         const address = { host, port, weight: endpoint.weight ?? 1, meta: endpoint.meta ?? NO_META };

@@ -1,9 +1,11 @@
 // Admin contract: what one admin page takes and answers, and what the linker offers the pages to show.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import type { ConfigError } from '../../config/schema/config-error.js';
 import type { Addr } from '../base/addr.js';
 import type { MetricsScope } from '../base/metrics.js';
 import type { Path } from '../base/path.js';
+import type { ServiceBreaker } from '../breaker/breaker.js';
 import type { Interpreter } from '../naming/interpreter.js';
 import type { Namer } from '../naming/namer.js';
 import type { TelemeterPage } from '../telemeter/telemeter.js';
@@ -65,6 +67,8 @@ export interface AdminSource {
   readonly pages: readonly TelemeterPage[];
   /** Walked by /delegator.json when no router is named, or none is called so: the configured namers alone. */
   readonly fallbackInterpreter: Interpreter;
+  /** How the configuration is exchanged; undefined where it cannot be. */
+  readonly reloader: AdminReloader | undefined;
   /** Begins a graceful shutdown and returns at once. The admin server goes on answering until it is closed. */
   requestShutdown(): void;
 }
@@ -76,6 +80,34 @@ export interface BuildInfo {
   readonly revision?: string;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
+}
+
+export interface AdminReloader {
+  readonly status: ReloadStatus;
+  /**
+   * Has the configuration read again, or `text` (YAML or JSON) taken in its place. Resolves when it is in force, or refused.
+   */
+  reload(text: string | undefined): Promise<ReloadOutcome>;
+}
+
+export interface ReloadStatus {
+  /** Name of the file, or `<stdin>`. */
+  readonly source: string;
+  /** Milliseconds since 1970 at which the configuration in force was taken. */
+  readonly loadedAt: number;
+  /** Since the start. */
+  readonly reloads: number;
+  readonly refused: number;
+  /** Undefined before the first. */
+  readonly last: ReloadOutcome | undefined;
+}
+
+export interface ReloadOutcome {
+  readonly ok: boolean;
+  /** Key paths that differ from the configuration before, e.g. `routers[0].dtab`; empty where it was refused. */
+  readonly changed: readonly string[];
+  /** Why it was refused. */
+  readonly errors: readonly ConfigError[];
 }
 
 export interface Readiness {
@@ -99,12 +131,22 @@ export interface AdminRouter {
   readonly servers: readonly string[];
   /** The clusters that there are clients for right now. */
   clients(): readonly ClientState[];
+  /** The circuit breakers of the logical names that are in use right now. */
+  circuits(): readonly AdminCircuit[];
 }
 
 export interface ClientState {
   /** Bound id: the client's name. */
   readonly id: Path;
   readonly addr: Addr;
+}
+
+/** One of those that are in use: a name has one for each local dtab that it is asked for with. */
+export interface AdminCircuit {
+  readonly service: Path;
+  /** As text; empty without one. */
+  readonly localDtab: string;
+  readonly breaker: ServiceBreaker;
 }
 
 export type AdminNamer = Pick<Namer, 'prefix' | 'boundNames' | 'state'>;

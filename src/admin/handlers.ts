@@ -2,7 +2,9 @@
 
 import type { Clock } from '../base/clock.js';
 import type { TelemeterPage } from '../telemeter/telemeter.js';
+import { circuitsHandler } from './circuits.js';
 import { configHandler } from './config-json.js';
+import { configReloadHandlers } from './config-reload.js';
 import { delegatorHandler } from './delegator.js';
 import type { AdminHandler, AdminSource } from './handler.js';
 import { indexHandlers } from './index-page.js';
@@ -22,8 +24,10 @@ export function adminHandlers(
     ...lifeHandlers(source, clock),
     metricsHandler(source),
     configHandler(source),
+    ...configReloadHandlers(source),
     delegatorHandler(source),
     ...namingHandlers(source),
+    circuitsHandler(source),
     loggingHandler,
     ...indexHandlers(source, clock, () => [...byPath.values()]),
     // Last: what is configured must not hide what is built in.

@@ -2,6 +2,7 @@
 
 import { LOG_LEVELS, type LogLevel, logLevels, setLogLevel } from '../base/log.js';
 import type { AdminHandler, AdminRequest } from './handler.js';
+import { allParameters } from './parameters.js';
 import { emptyResponse, jsonResponse } from './responses.js';
 
 export const loggingHandler: AdminHandler = {
@@ -21,12 +22,6 @@ function setLevel(request: AdminRequest): ReturnType<typeof emptyResponse> {
   // Linkerd answers 200 to names that it does not know, and scripts that set levels everywhere count on it.
   if (known !== undefined) setLogLevel(logger, known);
   return emptyResponse(200);
-}
-
-/** Parameters of the query and of a form in the body, the query first. */
-function allParameters({ query, headers, body }: AdminRequest): URLSearchParams {
-  const isForm = headers['content-type']?.toLowerCase().startsWith('application/x-www-form-urlencoded');
-  return isForm ? new URLSearchParams([...query, ...new URLSearchParams(body)]) : query;
 }
 
 function levelNamed(text: string): LogLevel | undefined {

@@ -12,14 +12,14 @@ import { makeLogger } from '../base/log.js';
 import { type AdminDispatch, internalError, makeAdminDispatch } from './dispatch.js';
 import type { AdminSource } from './handler.js';
 import { readBody, refuseBody, writeAnswer } from './http-io.js';
-import { type AdminSecurityConfig, makeAdminSecurity } from './security.js';
+import type { AdminSecurity } from './security.js';
 
 export interface AdminServerOptions {
   /** Address to listen on. */
   readonly ip: string;
   /** 0 lets the system choose one. */
   readonly port: number;
-  readonly security: AdminSecurityConfig;
+  readonly security: AdminSecurity;
   readonly source: AdminSource;
   readonly clock: Clock;
   /** Serves TLS with these. */
@@ -61,14 +61,17 @@ const DEFAULT_LIMITS: AdminLimits = {
 export interface AdminServer extends Closable {
   /** Binds the port. Rejects with an Error that says what to do when it cannot. Call it once. */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** From the next request on `security` says which pages are served. */
+  secure(security: AdminSecurity): void;
   /** Stops listening; answers on their way get a second. */
   close(): Promise<void>;
 }
 
-/** Throws when an expression of `security` is not one. */
 export function makeAdminServer(options: AdminServerOptions): AdminServer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const dispatch = makeAdminDispatch(options.source, makeAdminSecurity(options.security), options.clock);
+  const makeDispatch = (security: AdminSecurity): AdminDispatch =>
+    makeAdminDispatch(options.source, security, options.clock);
+  let dispatch = makeDispatch(options.security);
   const server = makeNodeServer(options, limits, (request, response) => {
     serve(request, response, dispatch, limits.maxBodyBytes).catch((error: unknown) => {
       internalError(request.url ?? '', error);
@@ -78,6 +81,9 @@ export function makeAdminServer(options: AdminServerOptions): AdminServer {
   let closed: Promise<void> | undefined;
   return {
     listen: () => listen(server, options.ip, options.port),
+    secure: (security) => {
+      dispatch = makeDispatch(security);
+    },
     close: () => {
       closed ??= close(server, options.clock, limits.closeGraceMs);
       return closed;

@@ -8,7 +8,7 @@ export const ERROR_CODES = {
   'bad-request': 'The request cannot be read in exactly one way, or breaks the syntax of HTTP/1.1.',
   'request-line-too-long': 'The request line is longer than maxInitialLineKB.',
   'headers-too-large': 'The request headers are larger than maxHeadersKB.',
-  'request-timeout': 'The request head did not arrive completely in time.',
+  'request-timeout': 'The head of the request took too long, or its body stopped coming.',
   'unsupported-version': 'The request is of an HTTP version that the listener does not speak.',
   'expectation-failed': 'The request has an Expect header other than 100-continue.',
   'method-refused': 'CONNECT is refused: this is not a forward proxy.',
@@ -19,11 +19,13 @@ export const ERROR_CODES = {
   'no-hosts': 'The name is bound to nothing, or to no address.',
   'binding-failed': 'The name could not be bound: a namer failed or does not exist.',
   'binding-timeout': 'The name was not bound within bindingTimeoutMs.',
+  'circuit-open': 'The circuit breaker of the service is open: too many of its requests failed.',
+  'circuit-full': 'The service already has as many requests under way as its circuit breaker allows.',
   'connect-failed': 'No connection to the chosen endpoint could be made.',
   'too-many-waiters': 'The connection pool of the chosen endpoint is full, and so is its queue.',
   'upstream-reset': 'The upstream closed or reset the connection before its response was complete.',
   'upstream-malformed': 'The upstream answered something that is not an HTTP response.',
-  'request-timed-out': 'A timeout of the configuration ended the request.',
+  'request-timed-out': 'A timeout ended the request.',
   'caller-gone': 'The caller went away before the response was complete.',
   internal: 'A defect of linkgate itself.',
 } as const satisfies Readonly<Record<string, string>>;
@@ -43,17 +45,21 @@ export interface GatewayErrorOptions {
   readonly cause?: unknown;
   /** Default `no`. */
   readonly resend?: Resend;
+  /** Milliseconds after which the caller may try again. */
+  readonly retryAfterMs?: number;
 }
 
 /** An error with a code. `message` says what was tried, quotes the value, and says what is wanted. */
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly resend: Resend;
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'GatewayError';
     this.code = code;
     this.resend = options.resend ?? 'no';
+    this.retryAfterMs = options.retryAfterMs;
   }
 }

@@ -37,7 +37,7 @@ line, as file:line:column. "linkgate -validate <config>" does the same.
 export async function checkParts(read: ReadConfig): Promise<ReadConfig> {
   if (!read.ok) return read;
   try {
-    const linker = makeRealLinker(read, () => {});
+    const linker = makeRealLinker(read, { onShutdownRequest: () => {} });
     await linker.close();
     return read;
   } catch (error) {

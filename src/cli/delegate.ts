@@ -1,7 +1,7 @@
 // `linkgate delegate`: a path in, every step of the way to addresses out, drawn for people or as /delegator.json has it.
 
 import { computed } from '@preact/signals-core';
-import type { LinkerdConfig, RouterConfig } from '../../config/schema/linkerd.js';
+import type { RouterConfig } from '../../config/schema/linkerd.js';
 import { type Activity, constant, firstSettled, mapActivity, observe, PENDING, type State } from '../base/activity.js';
 import { realClock } from '../base/clock.js';
 import { type Dtab, EMPTY_DTAB } from '../base/dtab.js';
@@ -10,11 +10,13 @@ import { parseDtab, parsePath } from '../base/name-grammar.js';
 import type { Path } from '../base/path.js';
 import { realRandom } from '../base/random.js';
 import { kinds as builtIn } from '../kinds.js';
-import { linkNaming } from '../link-naming.js';
+import { linkNaming, type NamersSource } from '../link-naming.js';
 import type { Kinds } from '../linker.js';
 import { DELEGATION_TIMEOUT_MS, type DelegateTree, delegateTreeJson } from '../naming/delegate-tree.js';
 import { makeDtabInterpreter } from '../naming/dtab-interpreter.js';
 import type { Interpreter } from '../naming/interpreter.js';
+import { Parts } from '../parts.js';
+import { rawList } from '../raw-config.js';
 import { type Arguments, type Command, InputError, UsageError } from './command.js';
 import { drawDelegation } from './draw-delegation.js';
 import { readConfig } from './read-config.js';
@@ -53,34 +55,42 @@ async function delegate(args: Arguments, terminal: Terminal): Promise<number> {
   const local = parseGiven('dtab', await readText(args.value('dtab') ?? '', terminal), parseDtab);
   const router = config === undefined ? undefined : await readRouter(config, args.value('router'), terminal);
 
-  const naming = linkNaming(router?.namers ?? [], router?.kinds ?? builtIn, {
+  const parts = new Parts();
+  const draft = parts.begin();
+  const naming = linkNaming(router?.namers ?? { plugins: [], raw: [] }, {
+    kinds: router?.kinds ?? builtIn,
+    parts: draft,
     metrics: new MetricsScope(),
     clock: realClock,
     random: realRandom,
   });
   const interpreter = router
-    ? naming.interpreter(router.config)
+    ? naming.interpreter({ ...router.config, raw: router.config.label })
     : makeDtabInterpreter({ ...naming, dtab: constant(EMPTY_DTAB) });
+  draft.commit();
   const question = { path, base: router?.config.dtab ?? EMPTY_DTAB, local };
   try {
     return await (args.has('json') ? answerJson : answerDrawing)(interpreter, question, terminal);
   } finally {
-    await interpreter.close();
-    await naming.close();
+    await parts.close();
   }
 }
 
 interface GivenRouter {
   readonly config: RouterConfig;
-  readonly namers: LinkerdConfig['namers'];
+  readonly namers: NamersSource;
   readonly kinds: Kinds;
 }
 
 async function readRouter(file: string, label: string | undefined, terminal: Terminal): Promise<GivenRouter> {
   const read = await readConfig(file, terminal);
   if (!read.ok) throw new InputError(`the configuration is refused\n${read.report.trimEnd()}`);
-  const { routers, namers } = read.config;
-  const { kinds } = read;
+  const {
+    kinds,
+    config: { routers, namers: plugins },
+    raw,
+  } = read;
+  const namers = { plugins, raw: rawList(raw, 'namers') };
   const config = label === undefined ? routers[0] : routers.find((router) => router.label === label);
   if (config) return { config, namers, kinds };
   const labels = routers.map((router) => `"${router.label}"`).join(', ');

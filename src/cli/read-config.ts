@@ -34,8 +34,21 @@ export async function readConfig(file: string, terminal: Terminal): Promise<Read
   } catch (error) {
     return refuseWhole(file, `config is not a file: ${file}${reasonOf(error as NodeJS.ErrnoException)}`);
   }
-  const name = file === '-' ? '<stdin>' : file;
-  const directory = file === '-' ? process.cwd() : dirname(resolve(file));
+  return readConfigText(text, configName(file), configDirectory(file));
+}
+
+/** `file` as messages name it. */
+export function configName(file: string): string {
+  return file === '-' ? '<stdin>' : file;
+}
+
+/** Where what `file` names relative to itself is looked for. */
+export function configDirectory(file: string): string {
+  return file === '-' ? process.cwd() : dirname(resolve(file));
+}
+
+/** Loads the plugins that `text` names, which runs their code. */
+export async function readConfigText(text: string, name: string, directory: string): Promise<ReadConfig> {
   const { kinds, errors } = await loadPlugins(text, name, directory, builtIn);
   // The kinds of a plugin that is missing would all be unknown: they are not what is wrong.
   if (errors.length > 0) return refuse(name, errors);

@@ -1,9 +1,11 @@
 // EndpointClient: the contract of what sends requests to one address, whatever the wire.
 
 import type { Address } from '../base/addr.js';
+import type { Backoff } from '../base/backoff.js';
 import type { Clock } from '../base/clock.js';
 import type { Closable } from '../base/closable.js';
 import type { Counter, Stat } from '../base/metrics.js';
+import type { Ticker } from '../base/ticker.js';
 import type { Dispatched, ResponseSink } from '../service/exchange.js';
 import type { RequestHead } from '../service/message.js';
 import type { RequestBody } from '../service/request-body.js';
@@ -11,6 +13,8 @@ import type { RouteHeaders } from '../service/route-headers.js';
 
 /** One address of one bound name, with its connections. */
 export interface EndpointClient extends Closable {
+  /** False while `failFast` keeps it out. Asked at each pick. */
+  readonly isAvailable: boolean;
   /**
    * Sends a request. `sink` gets its response or `fail` with a `GatewayError`, possibly before this returns. Until then
    * the caller may use the result; afterwards it must not, for the connection may be serving another request.
@@ -30,27 +34,80 @@ export interface ClientMetrics {
   readonly receivedBytes: Counter;
   readonly poolWaited: Counter;
   readonly poolTooManyWaiters: Counter;
+  /** Exchanges that ended since the upstream sent, or took, no byte for too long. */
+  readonly readTimeouts: Counter;
+  readonly writeTimeouts: Counter;
+  /** Connections closed by `clientSession`. */
+  readonly expiredIdle: Counter;
+  readonly expiredLifetime: Counter;
   /** Open connections and requests waiting for one, kept by the pools, read by gauges. */
   readonly now: { connections: number; idle: number; waiters: number };
+}
+
+/**
+ * How long things may take on a connection, in ms; Infinity for ever. Counted in ticks: never cut short, and passed by two of
+ * them at most, which are a quarter of the shortest limit each, or a second if that is less.
+ */
+export interface ConnectionLimits {
+  /** Without a byte, once the request is sent, until its response begins. Infinity by default. */
+  readonly responseStartMs: number;
+  /** From the first byte of a response's head to the last. 30 s. */
+  readonly responseHeadMs: number;
+  /** Without a byte of a response that has begun, while we take them. 10 min by default. Tunnels have no such limit. */
+  readonly responsePauseMs: number;
+  /** Without a byte of the request taken by the upstream. 60 s by default. */
+  readonly requestPauseMs: number;
+  /** `hostConnectionPool.idleTimeMs`, for connections beyond `minConnections`. Infinity by default. */
+  readonly poolIdleMs: number;
+  /** `clientSession.idleTimeMs`, for all. Infinity by default. */
+  readonly sessionIdleMs: number;
+  /** `clientSession.lifeTimeMs`: what is older gets no more requests. Infinity by default. */
+  readonly sessionLifeMs: number;
 }
 
 export interface EndpointClientOptions {
   readonly address: Address;
   /** 1000 ms in Linkerd, where it cannot be set. */
   readonly connectTimeoutMs: number;
+  /** `hostConnectionPool`: connections that are not closed for `poolIdleMs`, 0 by default. */
+  readonly minConnections: number;
   /** `hostConnectionPool`: most connections, Infinity by default. */
   readonly maxConnections: number;
   /** `hostConnectionPool`: requests that wait for a connection beyond those, Infinity by default. */
   readonly maxWaiters: number;
-  /** Idle connections are closed after this; Infinity by default. */
-  readonly idleTimeoutMs: number;
+  readonly limits: ConnectionLimits;
+  /** Of all endpoints of the name; made for `limits`. */
+  readonly ticker: Ticker;
   readonly maxInitialLineBytes: number;
   readonly maxHeaderBytes: number;
   readonly noDelay: boolean;
   /** TCP keep-alive probes. */
   readonly keepAlive: boolean;
+  /** Undefined: a failed connect says nothing of the next. */
+  readonly failFast: FailFastOptions | undefined;
   readonly clock: Clock;
   readonly metrics: ClientMetrics;
+}
+
+export interface FailFastOptions {
+  /** Waits before the connects of an endpoint that is down. */
+  readonly backoff: Backoff;
+  readonly metrics: FailFastMetrics;
+}
+
+/** `client/<id>/failfast/…`, shared by the endpoints of the name. */
+export interface FailFastMetrics {
+  readonly markedDead: Counter;
+  readonly markedAvailable: Counter;
+  /** Endpoints that are down now, read by gauges. */
+  readonly down: Set<DownEndpoint>;
+}
+
+export interface DownEndpoint {
+  /** `clock.now()` of the connect that failed first. */
+  readonly downSince: number;
+  /** Connects that have failed since. */
+  readonly tries: number;
 }
 
 export type MakeEndpointClient = (options: EndpointClientOptions) => EndpointClient;

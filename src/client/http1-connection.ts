@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { showAddress } from '../base/addr.js';
 import type { TimerHandle } from '../base/clock.js';
 import { GatewayError, type Resend } from '../base/errors.js';
+import type { Ticking } from '../base/ticker.js';
 import type { Dispatched, ResponseSink } from '../service/exchange.js';
 import type { Headers } from '../service/headers.js';
 import type { RequestHead } from '../service/message.js';
@@ -20,18 +21,25 @@ import { connectPushSocket, HOLD_BYTES, PushReads, PushWrites } from '../wire/pu
 import { type ParsedResponse, parseResponseHead } from '../wire/response-head.js';
 import type { EndpointClientOptions } from './client.js';
 import { RequestWriter, type RequestWriterOwner } from './request-writer.js';
+import { type Owed, type StallLimits, StallWatch } from './stall-watch.js';
 
 /** The pool, as its connections see it. */
 export interface Http1ConnectionOwner {
   readonly options: EndpointClientOptions;
+  readonly stallLimits: StallLimits;
+  connected(connection: Http1ClientConnection): void;
+  /** The connection could not be made. `lost` follows. */
+  connectFailed(connection: Http1ClientConnection): void;
   /** The connection can take another request. */
   released(connection: Http1ClientConnection): void;
+  /** Called at each tick while it is idle. */
+  idled(connection: Http1ClientConnection): void;
   /** The connection is closed. Called once. */
   lost(connection: Http1ClientConnection): void;
 }
 
 /**
- * - `connecting`: the request is held until the socket is connected;
+ * - `connecting`: the request, if there is one, is held until the socket is connected;
  * - `idle`: no request; any byte that comes is unsolicited;
  * - `head`, `length`, `chunked`, `untilClose`: reading a response;
  * - `done`: the response is complete, the rest of what came with it is not looked at yet;
@@ -43,44 +51,42 @@ type Mode = 'connecting' | 'idle' | 'head' | 'length' | 'chunked' | 'untilClose'
 const CONNECTION = Symbol('connection');
 type ConnectionSocket = Socket & { [CONNECTION]: Http1ClientConnection };
 
-export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
+export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ticking {
   readonly writer: MessageWriter;
-  /** `clock.now()` at which it became idle; kept by the pool. */
-  idleSince = 0;
+  /** Tick at which it was begun. */
+  readonly openedAt: number;
   readonly #owner: Http1ConnectionOwner;
   readonly #socket: Socket;
   readonly #reads: PushReads;
+  readonly #writes: PushWrites;
+  readonly #stalls: StallWatch;
   readonly #reader: HeadReader;
   readonly #startedAt: number;
   #connectTimer: TimerHandle | undefined;
   #mode: Mode = 'connecting';
-  #request: RequestHead;
-  #route: RouteHeaders;
+  /** Set before anything reads it, as is the route. */
+  #request!: RequestHead;
+  #route!: RouteHeaders;
   #body: RequestBody | undefined;
+  /** Undefined without a request. */
   #sink: ResponseSink | undefined;
   #bodyWriter: RequestWriter | undefined;
   #decoder: ChunkedDecoder | undefined;
   #bodyLeft = 0;
   #keepAlive = false;
   #paused = false;
-  /** Exchanges completed before the current one: a connection with any may have been closed by the upstream unnoticed. */
-  #served = 0;
+  /** It has been idle: the upstream may have closed it before it read the current request. */
+  #wasIdle = false;
   #responseStarted = false;
   #trailers: Headers | undefined;
 
-  constructor(
-    owner: Http1ConnectionOwner,
-    request: RequestHead,
-    route: RouteHeaders,
-    body: RequestBody | undefined,
-    sink: ResponseSink,
-  ) {
+  /** Connects. Without a request by then it is idle. */
+  constructor(owner: Http1ConnectionOwner) {
     this.#owner = owner;
-    this.#request = request;
-    this.#route = route;
-    this.#body = body;
-    this.#sink = sink;
     const { options } = owner;
+    this.#stalls = new StallWatch(owner.stallLimits);
+    this.openedAt = options.ticker.now;
+    options.ticker.add(this);
     this.#reader = new HeadReader({
       maxInitialLineBytes: options.maxInitialLineBytes,
       maxHeaderBytes: options.maxHeaderBytes,
@@ -97,7 +103,8 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
       this.#reads,
     );
     this.#socket = socket;
-    this.writer = new MessageWriter(new PushWrites(socket, options.metrics.sentBytes));
+    this.#writes = new PushWrites(socket, options.metrics.sentBytes);
+    this.writer = new MessageWriter(this.#writes);
     (socket as ConnectionSocket)[CONNECTION] = this;
     socket.on('connect', onConnect);
     socket.on('drain', onDrain);
@@ -111,16 +118,18 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
 
   // ---- requests out ----
 
+  /** Only while it is idle, or has just been made. */
   send(request: RequestHead, route: RouteHeaders, body: RequestBody | undefined, sink: ResponseSink): void {
     this.#request = request;
     this.#route = route;
     this.#body = body;
     this.#sink = sink;
-    this.#start();
+    if (this.#mode !== 'connecting') this.#start();
   }
 
   #start(): void {
     this.#mode = 'head';
+    this.#stalls.heardAt = this.#owner.options.ticker.now;
     this.#responseStarted = false;
     const request = this.#request;
     const head = writeRequestHead(request, this.#route.http1, this.#owner.options.address.meta.authority);
@@ -165,6 +174,7 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
+    this.#stalls.excuse();
     this.#socket.resume();
   }
 
@@ -181,11 +191,15 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
     const { metrics, clock } = this.#owner.options;
     metrics.connects.inc();
     metrics.connectLatencyMs.add(clock.now() - this.#startedAt);
-    this.#start();
+    this.#owner.connected(this);
+    if (this.#sink) this.#start();
+    else this.#becomeIdle();
   }
 
   #onData(bytes: Buffer): void {
-    this.#owner.options.metrics.receivedBytes.add(bytes.length);
+    const { metrics, ticker } = this.#owner.options;
+    metrics.receivedBytes.add(bytes.length);
+    this.#stalls.heardAt = ticker.now;
     try {
       this.#consume(bytes);
     } catch (error) {
@@ -238,8 +252,12 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
   }
 
   #readHead(bytes: Buffer, start: number): number {
+    const wasStarted = this.#reader.started;
     const next = this.#reader.read(bytes, start);
-    if (next < 0) return bytes.length;
+    if (next < 0) {
+      if (!wasStarted) this.#stalls.headAt = this.#stalls.heardAt;
+      return bytes.length;
+    }
     const parsed = parseResponseHead(this.#reader, this.#request.method);
     this.#reader.forget();
     if (parsed.head.status === 101) this.#openTunnel(parsed);
@@ -318,16 +336,20 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
     const reusable = this.#keepAlive && !(this.#body && !this.#body.finished);
     const sink = this.#finishExchange();
     if (reusable) {
-      this.#mode = 'idle';
-      this.#served += 1;
       // The sink may have paused reading with the last chunk.
       this.resume();
       // Before the sink hears of it: the next request of a caller that pipelines finds this connection free.
-      this.#owner.released(this);
+      this.#becomeIdle();
     } else {
       this.destroy();
     }
     sink?.end(trailers);
+  }
+
+  #becomeIdle(): void {
+    this.#mode = 'idle';
+    this.#wasIdle = true;
+    this.#owner.released(this);
   }
 
   onEnd(): void {
@@ -359,6 +381,7 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
     if (this.#mode !== 'connecting') return;
     const { metrics, clock, address } = this.#owner.options;
     metrics.failedConnectLatencyMs.add(clock.now() - this.#startedAt);
+    this.#owner.connectFailed(this);
     const sink = this.#finishExchange();
     this.destroy();
     const message = `Unable to establish connection to ${showAddress(address)}: ${cause.message}`;
@@ -367,7 +390,7 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
 
   #lost(cause: Error | undefined): void {
     if (this.#mode === 'closed') return;
-    const resend: Resend = this.#served > 0 && !this.#responseStarted ? 'idempotent' : 'no';
+    const resend: Resend = this.#wasIdle && !this.#responseStarted ? 'idempotent' : 'no';
     const tunnelBody = this.#mode === 'tunnel' ? this.#body : undefined;
     const sink = this.#finishExchange();
     this.destroy();
@@ -379,6 +402,40 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
     const message = `${where} closed the connection before its response was complete${cause ? `: ${cause.message}` : ''}`;
     sink.fail(new GatewayError('upstream-reset', message, { cause, resend }));
   }
+
+  // ---- time ----
+
+  /** Ticks since the last byte came, for one that is idle. */
+  get silentTicks(): number {
+    return this.#owner.options.ticker.now - this.#stalls.heardAt;
+  }
+
+  tick(): void {
+    const mode = this.#mode;
+    if (mode === 'idle') {
+      this.#owner.idled(this);
+    } else if (mode === 'head' || mode === 'length' || mode === 'chunked' || mode === 'untilClose') {
+      const fault = this.#stalls.stalled(this.#owed(mode), this.#writes);
+      if (fault !== undefined) this.#timedOut(fault);
+    }
+  }
+
+  #owed(mode: 'head' | 'length' | 'chunked' | 'untilClose'): Owed {
+    if (this.#paused) return 'nothing';
+    if (mode !== 'head') return 'body';
+    if (this.#reader.started) return 'head';
+    const isSending = this.#bodyWriter !== undefined && !this.#body?.finished;
+    return isSending || this.#writes.isHeld ? 'nothing' : 'start';
+  }
+
+  #timedOut(fault: string): void {
+    const sink = this.#finishExchange();
+    this.#close();
+    this.#socket.resetAndDestroy();
+    sink?.fail(new GatewayError('request-timed-out', `${showAddress(this.#owner.options.address)} ${fault}`));
+  }
+
+  // ---- the end ----
 
   #malformed(error: unknown): void {
     const sink = this.#finishExchange();
@@ -407,7 +464,8 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner {
   #close(): void {
     if (this.#mode === 'closed') return;
     this.#connectTimer?.cancel();
-    const { metrics } = this.#owner.options;
+    const { metrics, ticker } = this.#owner.options;
+    ticker.delete(this);
     if (this.#mode !== 'connecting') metrics.closes.inc();
     metrics.now.connections -= 1;
     this.#mode = 'closed';

@@ -1,26 +1,43 @@
 // Http1Pool: requests to one address in; each gets an idle connection, a new one, or a place in the queue.
 
 import { showAddress } from '../base/addr.js';
-import type { TimerHandle } from '../base/clock.js';
 import { GatewayError } from '../base/errors.js';
 import type { Dispatched, ResponseSink } from '../service/exchange.js';
 import type { RequestHead } from '../service/message.js';
 import type { RequestBody } from '../service/request-body.js';
 import type { RouteHeaders } from '../service/route-headers.js';
 import type { EndpointClient, EndpointClientOptions } from './client.js';
+import { FailFast } from './fail-fast.js';
 import { Http1ClientConnection, type Http1ConnectionOwner } from './http1-connection.js';
+import { makeStallLimits, type StallLimits } from './stall-watch.js';
 
 export class Http1Pool implements EndpointClient, Http1ConnectionOwner {
   readonly options: EndpointClientOptions;
+  readonly stallLimits: StallLimits;
   /** Most recently used last: the others grow idle and can be closed. */
   readonly #idle: Http1ClientConnection[] = [];
   readonly #waiters: Waiter[] = [];
   #connections = 0;
   #closed = false;
-  #reaper: TimerHandle | undefined;
+  readonly #failFast: FailFast | undefined;
+  /** Connects without a request, to see whether the endpoint is up again. */
+  #probe: Http1ClientConnection | undefined;
+  readonly #poolIdleTicks: number;
+  readonly #sessionIdleTicks: number;
+  readonly #sessionLifeTicks: number;
 
   constructor(options: EndpointClientOptions) {
+    const { limits, ticker, failFast, clock, metrics } = options;
     this.options = options;
+    this.stallLimits = makeStallLimits(limits, ticker, metrics);
+    this.#failFast = failFast && new FailFast(failFast, clock, () => this.#connectInBackground());
+    this.#poolIdleTicks = ticker.ticksOf(limits.poolIdleMs);
+    this.#sessionIdleTicks = ticker.ticksOf(limits.sessionIdleMs);
+    this.#sessionLifeTicks = ticker.ticksOf(limits.sessionLifeMs);
+  }
+
+  get isAvailable(): boolean {
+    return this.#failFast === undefined || this.#failFast.isUp;
   }
 
   dispatch(request: RequestHead, route: RouteHeaders, body: RequestBody | undefined, sink: ResponseSink): Dispatched {
@@ -32,8 +49,9 @@ export class Http1Pool implements EndpointClient, Http1ConnectionOwner {
       return idle;
     }
     if (this.#connections < this.options.maxConnections) {
-      this.#connections += 1;
-      return new Http1ClientConnection(this, request, route, body, sink);
+      const connection = this.#connect();
+      connection.send(request, route, body, sink);
+      return connection;
     }
     const waiter = new Waiter(this, request, route, body, sink);
     if (this.#waiters.length >= this.options.maxWaiters) {
@@ -50,29 +68,69 @@ export class Http1Pool implements EndpointClient, Http1ConnectionOwner {
 
   close(): void {
     this.#closed = true;
-    this.#reaper?.cancel();
+    this.#failFast?.close();
+    this.#probe?.destroy();
     for (const connection of this.#idle.splice(0)) {
       this.options.metrics.now.idle -= 1;
       connection.destroy();
     }
   }
 
+  #connect(): Http1ClientConnection {
+    this.#connections += 1;
+    return new Http1ClientConnection(this);
+  }
+
+  /** For `failFast`. False: not now. */
+  #connectInBackground(): boolean {
+    if (this.#connections < this.options.maxConnections) {
+      this.#probe = this.#connect();
+      return true;
+    }
+    // Full of connections that nobody uses since it is down: they are as good as a new one.
+    if (this.#idle.length === 0) return false;
+    this.#failFast?.connected();
+    return true;
+  }
+
   // ---- Http1ConnectionOwner ----
+
+  connected(connection: Http1ClientConnection): void {
+    if (connection === this.#probe) this.#probe = undefined;
+    this.#failFast?.connected();
+  }
+
+  connectFailed(connection: Http1ClientConnection): void {
+    if (connection === this.#probe) this.#probe = undefined;
+    if (!this.#closed) this.#failFast?.connectFailed();
+  }
 
   released(connection: Http1ClientConnection): void {
     if (this.#closed && this.#waiters.length === 0) {
       connection.destroy();
       return;
     }
+    if (this.#closeIfOld(connection)) return;
     const waiter = this.#nextWaiter();
     if (waiter) {
       waiter.sendOn(connection);
       return;
     }
-    connection.idleSince = this.options.idleTimeoutMs === Number.POSITIVE_INFINITY ? 0 : this.options.clock.now();
     this.#idle.push(connection);
     this.options.metrics.now.idle += 1;
-    this.#scheduleReaper();
+    // At once, where no time at all is given.
+    if (this.#poolIdleTicks === 0) this.idled(connection);
+  }
+
+  idled(connection: Http1ClientConnection): void {
+    if (this.#closeIfOld(connection)) return;
+    const { metrics, minConnections } = this.options;
+    if (connection.silentTicks >= this.#sessionIdleTicks) {
+      metrics.expiredIdle.inc();
+      connection.destroy();
+    } else if (connection.silentTicks >= this.#poolIdleTicks && this.#connections > minConnections) {
+      connection.destroy();
+    }
   }
 
   lost(connection: Http1ClientConnection): void {
@@ -83,9 +141,7 @@ export class Http1Pool implements EndpointClient, Http1ConnectionOwner {
       this.options.metrics.now.idle -= 1;
     }
     const waiter = this.#nextWaiter();
-    if (!waiter) return;
-    this.#connections += 1;
-    waiter.sendOn(undefined);
+    if (waiter) waiter.sendOn(this.#connect());
   }
 
   /** A waiting request was cancelled. */
@@ -102,18 +158,12 @@ export class Http1Pool implements EndpointClient, Http1ConnectionOwner {
     return waiter;
   }
 
-  #scheduleReaper(): void {
-    const { idleTimeoutMs, clock } = this.options;
-    if (idleTimeoutMs === Number.POSITIVE_INFINITY || this.#reaper || this.#closed) return;
-    const oldest = this.#idle[0];
-    if (!oldest) return;
-    this.#reaper = clock.after(Math.max(1, oldest.idleSince + idleTimeoutMs - clock.now()), () => {
-      this.#reaper = undefined;
-      const before = clock.now() - idleTimeoutMs;
-      // Destroying takes a connection out of the list, by way of `lost`.
-      for (const connection of this.#idle.filter((c) => c.idleSince <= before)) connection.destroy();
-      this.#scheduleReaper();
-    });
+  #closeIfOld(connection: Http1ClientConnection): boolean {
+    const { ticker, metrics } = this.options;
+    if (ticker.now - connection.openedAt < this.#sessionLifeTicks) return false;
+    metrics.expiredLifetime.inc();
+    connection.destroy();
+    return true;
   }
 }
 
@@ -140,13 +190,9 @@ class Waiter implements Dispatched {
     this.#sink = sink;
   }
 
-  sendOn(connection: Http1ClientConnection | undefined): void {
-    if (connection) {
-      this.#connection = connection;
-      connection.send(this.#request, this.#route, this.#body, this.#sink);
-    } else {
-      this.#connection = new Http1ClientConnection(this.#pool, this.#request, this.#route, this.#body, this.#sink);
-    }
+  sendOn(connection: Http1ClientConnection): void {
+    this.#connection = connection;
+    connection.send(this.#request, this.#route, this.#body, this.#sink);
   }
 
   cancel(error: Error): void {

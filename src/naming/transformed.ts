@@ -13,7 +13,7 @@ import type { Transformer } from './transformer.js';
 
 /**
  * `namer` with its answers transformed, in the order of the list; an answer with a path anywhere in it passes unchanged.
- * Closes the namer; the transformers stay their maker's to close.
+ * Namer and transformers stay their makers' to close.
  */
 export function transformNamer(namer: Namer, transformers: readonly Transformer[]): Namer {
   if (transformers.length === 0) return namer;
@@ -40,7 +40,7 @@ export function transformNamer(namer: Namer, transformers: readonly Transformer[
     ...(namer.boundNames && { boundNames: () => namer.boundNames?.() ?? [] }),
     ...(namer.state && { state: () => namer.state?.() }),
     ...(namer.ageMs && { ageMs: () => namer.ageMs?.() }),
-    close: () => namer.close(),
+    close: () => {},
   };
 }
 
@@ -64,7 +64,7 @@ export function transformInterpreter(interpreter: Interpreter, transformers: rea
     }),
     ...(interpreter.state && { state: () => interpreter.state?.() }),
     ...(interpreter.ageMs && { ageMs: () => interpreter.ageMs?.() }),
-    close: () => interpreter.close(),
+    close: () => {},
   };
 }
 

@@ -8,9 +8,9 @@ import type { MetricsScope } from '../base/metrics.js';
 import type { Path } from '../base/path.js';
 import type { Random } from '../base/random.js';
 import type { Interpreter } from '../naming/interpreter.js';
-import { ClientCache, metricName } from './client-cache.js';
+import { ClientCache, type ClientCacheOptions, metricName } from './client-cache.js';
 import type { ClientStack } from './client-stack.js';
-import { LruCache } from './lru-cache.js';
+import { LruCache, type LruLimits } from './lru-cache.js';
 import { SharedRequestMetrics } from './request-metrics.js';
 import { ServiceStack } from './service-stack.js';
 import type { ServiceSettings, SettingsOf } from './settings.js';
@@ -18,7 +18,7 @@ import type { ServiceSettings, SettingsOf } from './settings.js';
 export interface BindingCacheOptions {
   readonly interpreter: Interpreter;
   readonly serviceSettings: SettingsOf<ServiceSettings>;
-  readonly makeClient: (id: Path) => ClientStack;
+  readonly makeClient: ClientCacheOptions['make'];
   /** `bindingCache.paths`. */
   readonly maxPaths: number;
   /** `bindingCache.clients`. */
@@ -32,7 +32,7 @@ export interface BindingCacheOptions {
 
 export class BindingCache implements Closable {
   readonly clients: ClientCache;
-  readonly #options: BindingCacheOptions;
+  #options: BindingCacheOptions;
   readonly #paths: LruCache<ServiceStack>;
   /** One set of counters per name, whatever local dtabs it is asked for with. */
   readonly #metrics: SharedRequestMetrics;
@@ -40,21 +40,9 @@ export class BindingCache implements Closable {
   constructor(options: BindingCacheOptions) {
     this.#options = options;
     this.#metrics = new SharedRequestMetrics(options.metrics.scope('service'));
-    const { clock, idleTtlMs, maxPaths, maxClients, metrics } = options;
-    this.#paths = new LruCache({
-      maxEntries: maxPaths,
-      idleTtlMs,
-      clock,
-      metrics: metrics.scope('bindcache', 'path'),
-    });
-    this.clients = new ClientCache({
-      maxEntries: maxClients,
-      idleTtlMs,
-      clock,
-      make: options.makeClient,
-      clients: metrics.scope('client'),
-      metrics: metrics.scope('bindcache', 'client'),
-    });
+    const { clock, metrics } = options;
+    this.#paths = new LruCache({ ...pathLimits(options), clock, metrics: metrics.scope('bindcache', 'path') });
+    this.clients = new ClientCache(clientCacheOptions(options));
   }
 
   /** `now` is `clock.now()`. A name that was asked for lately costs one Map lookup. */
@@ -66,6 +54,25 @@ export class BindingCache implements Closable {
     const stack = this.#make(service, localDtab);
     this.#paths.add(key, stack, now);
     return stack;
+  }
+
+  /**
+   * Binds what there is as the new options say, without a gap: each name is served as before until it is bound anew. Clients that
+   * `isObsolete` answers true for are replaced.
+   */
+  reconfigure(options: BindingCacheOptions, isObsolete: (stack: ClientStack) => boolean): void {
+    this.#options = options;
+    this.#paths.limit(pathLimits(options));
+    this.clients.reconfigure(clientCacheOptions(options), isObsolete);
+    const { interpreter, serviceSettings } = options;
+    const stacks = this.#paths.values();
+    for (const stack of stacks) stack.reconfigure(serviceSettings(stack.service));
+    // Afterwards: names that share a client must not take it back from an answer of the new interpreter to one of the old.
+    for (const stack of stacks) stack.rebind(interpreter);
+  }
+
+  services(): ServiceStack[] {
+    return this.#paths.values();
   }
 
   close(): void {
@@ -82,10 +89,31 @@ export class BindingCache implements Closable {
       interpreter,
       settings: serviceSettings(service),
       metrics: this.#metrics.acquire(name),
-      retryScope: metrics.scope('service', name, 'retries'),
+      scope: metrics.scope('service', name),
       clients: this.clients,
       random,
       closed: () => this.#metrics.release(name),
     });
   }
+}
+
+function pathLimits({ maxPaths, idleTtlMs }: BindingCacheOptions): LruLimits {
+  return { maxEntries: maxPaths, idleTtlMs };
+}
+
+function clientCacheOptions({
+  maxClients,
+  idleTtlMs,
+  clock,
+  metrics,
+  makeClient,
+}: BindingCacheOptions): ClientCacheOptions {
+  return {
+    maxEntries: maxClients,
+    idleTtlMs,
+    clock,
+    make: makeClient,
+    clients: metrics.scope('client'),
+    metrics: metrics.scope('bindcache', 'client'),
+  };
 }

@@ -8,7 +8,14 @@ import type { Clock } from '../base/clock.js';
 import type { Closable } from '../base/closable.js';
 import type { Counter, MetricsScope } from '../base/metrics.js';
 import type { Path } from '../base/path.js';
-import type { ClientMetrics, MakeEndpointClient } from '../client/client.js';
+import { Ticker } from '../base/ticker.js';
+import type {
+  ClientMetrics,
+  DownEndpoint,
+  FailFastMetrics,
+  FailFastOptions,
+  MakeEndpointClient,
+} from '../client/client.js';
 import type { RetryBudget } from '../retry/retry.js';
 import { Endpoint } from './endpoint.js';
 import { RequestMetrics, SharedRequestMetrics, StatusMetrics } from './request-metrics.js';
@@ -26,6 +33,8 @@ export interface ClientStackOptions {
   readonly clock: Clock;
   /** `rt/<label>/client/<id>`. */
   readonly metrics: MetricsScope;
+  /** The stack whose place it takes: what is counted of requests goes on. */
+  readonly predecessor?: ClientStack | undefined;
 }
 
 /** A request that waits for the first addresses of a name. */
@@ -48,6 +57,8 @@ export class ClientStack implements Closable {
   readonly #balancer: Balancer<Endpoint>;
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #clientMetrics: ClientMetrics;
+  readonly #ticker: Ticker;
+  readonly #failFast: FailFastOptions | undefined;
   readonly #accrual: ClusterAccrual;
   readonly #waiters = new Set<AddressWaiter>();
   #source: Bound['addr'] | undefined;
@@ -61,9 +72,9 @@ export class ClientStack implements Closable {
     this.#options = options;
     this.id = options.id;
     this.settings = options.settings;
-    this.metrics = new RequestMetrics(options.metrics);
+    this.metrics = options.predecessor?.metrics ?? new RequestMetrics(options.metrics);
     this.statuses = new StatusMetrics(options.metrics);
-    this.services = new SharedRequestMetrics(options.metrics.scope('service'));
+    this.services = options.predecessor?.services ?? new SharedRequestMetrics(options.metrics.scope('service'));
     this.requeueBudget = options.settings.makeRequeueBudget();
     const retries = options.metrics.scope('retries');
     this.requeues = retries.counter('requeues');
@@ -72,6 +83,12 @@ export class ClientStack implements Closable {
     retries.gauge(['budget'], () => this.requeueBudget.balance);
     this.#balancer = options.settings.balancer.makeBalancer<Endpoint>();
     this.#clientMetrics = makeClientMetrics(options.metrics);
+    const { connectionLimits, failFastBackoff } = options.settings;
+    this.#ticker = new Ticker(options.clock, Object.values(connectionLimits));
+    this.#failFast = failFastBackoff && {
+      backoff: failFastBackoff,
+      metrics: makeFailFastMetrics(options.metrics.scope('failfast'), options.clock),
+    };
     this.#accrual = options.settings.accrual.makeCluster(makeAccrualListener(options.metrics.scope('failure_accrual')));
     const balancing = options.metrics.scope('loadbalancer');
     this.#adds = balancing.counter('adds');
@@ -216,13 +233,16 @@ export class ClientStack implements Closable {
     const client = makeEndpointClient({
       address,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      minConnections: settings.minConnections,
       maxConnections: settings.maxConnections,
       maxWaiters: settings.maxWaiters,
-      idleTimeoutMs: settings.idleTimeoutMs,
+      limits: settings.connectionLimits,
+      ticker: this.#ticker,
       maxInitialLineBytes,
       maxHeaderBytes,
       noDelay: settings.noDelay,
       keepAlive: settings.keepAlive,
+      failFast: this.#failFast,
       clock,
       metrics: this.#clientMetrics,
     });
@@ -255,8 +275,21 @@ function makeClientMetrics(scope: MetricsScope): ClientMetrics {
     receivedBytes: scope.counter('received_bytes'),
     poolWaited: scope.counter('pool_num_waited'),
     poolTooManyWaiters: scope.counter('pool_num_too_many_waiters'),
+    readTimeouts: scope.counter('read_timeout'),
+    writeTimeouts: scope.counter('write_timeout'),
+    expiredIdle: scope.counter('expired', 'idle'),
+    expiredLifetime: scope.counter('expired', 'lifetime'),
     now,
   };
+}
+
+/** Gauges of endpoints that are down are sums, as Finagle adds up gauges of one name. */
+function makeFailFastMetrics(scope: MetricsScope, clock: Clock): FailFastMetrics {
+  const down: FailFastMetrics['down'] = new Set();
+  const sum = (of: (endpoint: DownEndpoint) => number): number => [...down].reduce((total, one) => total + of(one), 0);
+  scope.gauge(['unhealthy_num_tries'], () => sum(({ tries }) => tries));
+  scope.gauge(['unhealthy_for_ms'], () => sum(({ downSince }) => clock.now() - downSince));
+  return { markedDead: scope.counter('marked_dead'), markedAvailable: scope.counter('marked_available'), down };
 }
 
 function makeAccrualListener(scope: MetricsScope): AccrualListener {

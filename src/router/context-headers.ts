@@ -7,13 +7,14 @@ import { GatewayError } from '../base/errors.js';
 import { parseDtab } from '../base/name-grammar.js';
 import type { Random } from '../base/random.js';
 import type { Headers } from '../service/headers.js';
+import { makeResponseHead, type ResponseHead } from '../service/message.js';
 import { type Deadline, parseDeadline, showDeadline, strictest } from './deadline.js';
 import { parseTraceId, type TraceId, writeTrace } from './trace-id.js';
 
 export interface RequestContext {
   /** Of `l5d-ctx-dtab`, then of `l5d-dtab`, which wins. Often the same object when the text is the same. */
   readonly localDtab: Dtab;
-  /** Advisory: it is passed on, and nothing is refused for being late. */
+  /** The strictest that the caller sent. */
   readonly deadline: Deadline | undefined;
   /** The caller's span. */
   readonly trace: TraceId | undefined;
@@ -49,12 +50,20 @@ export function readContext(headers: Headers): RequestContext {
 }
 
 /**
- * Writes what the upstream is to know. Once a request, not once an attempt: a request without a trace starts one here.
+ * Writes what the upstream is to know, but for its deadline, which each attempt has its own of. Once a request: one
+ * without a trace starts it here.
  */
 export function writeContext(headers: Headers, context: RequestContext, random: Random): void {
   if (!context.localDtab.isEmpty) headers.set(CTX_DTAB, showDtab(context.localDtab));
-  if (context.deadline) headers.set(CTX_DEADLINE, showDeadline(context.deadline));
   writeTrace(headers, context.trace, context.sampleRate, random);
+}
+
+export function writeDeadline(headers: Headers, deadline: Deadline): void {
+  headers.set(CTX_DEADLINE, showDeadline(deadline));
+}
+
+export function removeDeadline(headers: Headers): void {
+  headers.remove(CTX_DEADLINE);
 }
 
 /** `clearContext` on the way in: nothing that a caller outside wrote may steer this gateway or those behind it. */
@@ -62,11 +71,22 @@ export function clearRequestContext(headers: Headers): void {
   if (hasContext(headers)) headers.removeIf(isContext);
 }
 
-/**
- * `clearContext` on the way out. True when the response had `l5d-err`, so was made by a Linkerd and not by the service:
- * its body names services and addresses and must be left out too.
- */
-export function clearResponseContext(headers: Headers): boolean {
+/** Tells the caller what the classifier made of the response. */
+export function addSuccessClass(headers: Headers, success: boolean): void {
+  const value = success ? '1.0' : '0.0';
+  if (headers.mayHaveGatewayFields && headers.has(SUCCESS_CLASS)) headers.set(SUCCESS_CLASS, value);
+  else headers.addKnown(SUCCESS_CLASS, SUCCESS_CLASS, value);
+}
+
+/** `clearContext` on the way out: the head as a caller outside may see it. Another one: its body must not be seen either. */
+export function withoutContext(response: ResponseHead): ResponseHead {
+  const { status, reason, headers } = response;
+  if (!headers.mayHaveGatewayFields || !clearResponseContext(headers) || status < 400) return response;
+  return makeResponseHead(status, reason, headers, 0);
+}
+
+/** True when the response had `l5d-err`, so was made by a Linkerd and not by the service: its body names addresses. */
+function clearResponseContext(headers: Headers): boolean {
   if (!hasContext(headers)) return false;
   const madeByLinkerd = headers.has('l5d-err');
   headers.removeIf(isContext);
@@ -79,6 +99,7 @@ const USER_DTAB = 'l5d-dtab';
 const CTX_DEADLINE = 'l5d-ctx-deadline';
 const CTX_TRACE = 'l5d-ctx-trace';
 const SAMPLE = 'l5d-sample';
+const SUCCESS_CLASS = 'l5d-success-class';
 /** New: asked for by a caller, answered by `explainBinding`. */
 export const EXPLAIN = 'l5d-explain';
 

@@ -31,7 +31,7 @@ export class Endpoint implements Balanced {
   }
 
   isAvailable(now: number): boolean {
-    return this.accrual.isAvailable(now);
+    return this.client.isAvailable && this.accrual.isAvailable(now);
   }
 
   started(now: number): void {

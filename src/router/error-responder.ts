@@ -24,6 +24,8 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   'no-hosts': 502,
   'binding-failed': 502,
   'binding-timeout': 502,
+  'circuit-open': 503,
+  'circuit-full': 503,
   'connect-failed': 502,
   'too-many-waiters': 503,
   'upstream-reset': 502,
@@ -72,6 +74,10 @@ export function makeErrorResponder(options: ErrorResponderOptions, clearContext:
     if (isNack) {
       headers.add('Retry-After', '0');
       headers.add('finagle-http-nack', 'true');
+    }
+    // Whole seconds (RFC 9110 §10.2.3), and never 0: that would be an invitation to try at once.
+    if (error.retryAfterMs !== undefined) {
+      headers.add('Retry-After', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
     }
     if (!clearContext) {
       headers.add('l5d-err', formEncode(error.message).slice(0, options.maxHeaderBytes));

@@ -12,11 +12,14 @@ interface Node<V> {
   older: Node<V> | undefined;
 }
 
-export interface LruCacheOptions {
+export interface LruLimits {
   /** At least 1. */
   readonly maxEntries: number;
   /** Entries not asked for in this time are closed. */
   readonly idleTtlMs: number;
+}
+
+export interface LruCacheOptions extends LruLimits {
   readonly clock: Clock;
   /** Gets `misses`, `evicts` and `expires`. */
   readonly metrics: MetricsScope;
@@ -24,7 +27,8 @@ export interface LruCacheOptions {
 
 /** Closes what it drops. A hit is one Map lookup and moves the entry to the front without allocating. */
 export class LruCache<V extends Closable> implements Closable {
-  readonly #options: LruCacheOptions;
+  readonly #clock: Clock;
+  #limits: LruLimits;
   readonly #nodes = new Map<string, Node<V>>();
   #newest: Node<V> | undefined;
   #oldest: Node<V> | undefined;
@@ -34,7 +38,8 @@ export class LruCache<V extends Closable> implements Closable {
   readonly #expires: Counter;
 
   constructor(options: LruCacheOptions) {
-    this.#options = options;
+    this.#clock = options.clock;
+    this.#limits = options;
     this.#misses = options.metrics.counter('misses');
     this.#evicts = options.metrics.counter('evicts');
     this.#expires = options.metrics.counter('expires');
@@ -59,10 +64,7 @@ export class LruCache<V extends Closable> implements Closable {
   /** Adds an entry whose key is not there, making room first. Counts as a miss. */
   add(key: string, value: V, now: number): void {
     this.#misses.inc();
-    while (this.#nodes.size >= this.#options.maxEntries && this.#oldest) {
-      this.#evicts.inc();
-      this.#drop(this.#oldest);
-    }
+    this.#makeRoom(1);
     const node: Node<V> = { key, value, usedAt: now, newer: undefined, older: undefined };
     this.#nodes.set(key, node);
     this.#linkNewest(node);
@@ -73,9 +75,25 @@ export class LruCache<V extends Closable> implements Closable {
     return [...this.#nodes.values()].map((node) => node.value);
   }
 
+  /** Takes effect at once. */
+  limit(limits: LruLimits): void {
+    this.#limits = limits;
+    this.#makeRoom(0);
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#schedule();
+  }
+
   close(): void {
     this.#timer?.cancel();
     while (this.#oldest) this.#drop(this.#oldest);
+  }
+
+  #makeRoom(wanted: number): void {
+    while (this.#nodes.size + wanted > this.#limits.maxEntries && this.#oldest) {
+      this.#evicts.inc();
+      this.#drop(this.#oldest);
+    }
   }
 
   #drop(node: Node<V>): void {
@@ -102,7 +120,8 @@ export class LruCache<V extends Closable> implements Closable {
 
   /** One timer, for the entry that can expire first. */
   #schedule(): void {
-    const { clock, idleTtlMs } = this.#options;
+    const clock = this.#clock;
+    const { idleTtlMs } = this.#limits;
     if (this.#timer || !this.#oldest) return;
     this.#timer = clock.after(Math.max(1, this.#oldest.usedAt + idleTtlMs - clock.now()), () => {
       this.#timer = undefined;

@@ -26,18 +26,20 @@ export class RequestMetrics {
     this.pending += 1;
   }
 
-  /** `latencyMs` up to the head of the response, as Finagle measures it: streams may last for hours. */
-  ended(success: boolean, latencyMs: number): void {
+  /**
+   * `latencyMs` up to the head of the response, as Finagle measures it: streams may last for hours. `error` where there
+   * was no whole response; also some that are answered with an error are no failures.
+   */
+  ended(success: boolean, latencyMs: number, error?: Error): void {
     this.pending -= 1;
     this.#requests.inc();
     this.#latencyMs.add(latencyMs);
-    if (success) this.#success.inc();
-    else this.#failures.inc();
-  }
-
-  /** Beside `ended(false)`: why, for a request that brought no response. */
-  failedBy(error: Error): void {
-    this.#scope.counter('failures', error instanceof GatewayError ? error.code : error.name).inc();
+    if (success) {
+      this.#success.inc();
+      return;
+    }
+    this.#failures.inc();
+    if (error) this.#scope.counter('failures', error instanceof GatewayError ? error.code : error.name).inc();
   }
 }
 

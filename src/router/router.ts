@@ -10,11 +10,12 @@ import type { Identifier } from '../identifier/identifier.js';
 import type { Interpreter } from '../naming/interpreter.js';
 import type { ServeExchange } from '../service/exchange.js';
 import type { AccessLog } from './access-log.js';
-import { BindingCache } from './binding-cache.js';
+import { BindingCache, type BindingCacheOptions } from './binding-cache.js';
 import { metricName } from './client-cache.js';
 import { ClientStack } from './client-stack.js';
 import type { RouterParts } from './router-parts.js';
 import type { ServerStack } from './server-stack.js';
+import type { ServiceStack } from './service-stack.js';
 import type { ClientSettings, ServiceSettings, SettingsOf } from './settings.js';
 import { Trip } from './trip.js';
 
@@ -30,6 +31,7 @@ export interface RouterOptions {
   readonly makeEndpointClient: MakeEndpointClient;
   readonly maxInitialLineBytes: number;
   readonly maxHeaderBytes: number;
+  /** Opened and closed by who made it. */
   readonly accessLog: AccessLog | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -38,43 +40,35 @@ export interface RouterOptions {
 }
 
 export class Router implements Closable {
-  readonly #options: RouterOptions;
-  readonly #parts: RouterParts;
+  #options: RouterOptions;
+  #parts: RouterParts;
 
   constructor(options: RouterOptions) {
     this.#options = options;
-    const { interpreter, serviceSettings, bindingCache, clock, random, metrics } = options;
-    const bindings = new BindingCache({
-      interpreter,
-      serviceSettings,
-      makeClient: (id) =>
-        new ClientStack({
-          id,
-          settings: options.clientSettings(id),
-          makeEndpointClient: options.makeEndpointClient,
-          maxInitialLineBytes: options.maxInitialLineBytes,
-          maxHeaderBytes: options.maxHeaderBytes,
-          clock,
-          metrics: metrics.scope('client', metricName(id)),
-        }),
-      maxPaths: bindingCache.paths,
-      maxClients: bindingCache.clients,
-      idleTtlMs: bindingCache.idleTtlMs,
-      clock,
-      random,
-      metrics,
-    });
+    this.#parts = { ...options, bindings: new BindingCache(bindingCacheOptions(options)) };
+  }
+
+  /** Throws what making the settings of a name in use throws, so that `reconfigure` with these options will not. */
+  check({ serviceSettings, clientSettings }: RouterOptions): void {
+    for (const { service } of this.services()) serviceSettings(service);
+    for (const { id } of this.clients()) clientSettings(id);
+  }
+
+  /**
+   * Goes on as the new options say: requests under way end as they began, bound names are served as before until they are
+   * bound anew, and clients whose settings are the same objects keep their connections, loads and accruals.
+   */
+  reconfigure(options: RouterOptions): void {
+    const before = this.#options;
+    const { bindings } = this.#parts;
+    this.#options = options;
     this.#parts = { ...options, bindings };
-  }
-
-  /** Opens the access log. Throws when its file cannot be opened. Before the first listener; call it once. */
-  open(): void {
-    this.#options.accessLog?.open();
-  }
-
-  /** The access log's file was moved away: goes on in a new one of its name. */
-  reopenLogs(): void {
-    this.#options.accessLog?.reopen();
+    const { maxInitialLineBytes, maxHeaderBytes, clientSettings } = options;
+    const hasNewLimits = maxInitialLineBytes !== before.maxInitialLineBytes || maxHeaderBytes !== before.maxHeaderBytes;
+    bindings.reconfigure(
+      bindingCacheOptions(options),
+      ({ id, settings }) => hasNewLimits || settings !== clientSettings(id),
+    );
   }
 
   /** What a listener with this server stack does with its exchanges. */
@@ -87,9 +81,38 @@ export class Router implements Closable {
     return this.#parts.bindings.clients.stacks();
   }
 
-  /** Stops observing names and closes idle upstream connections; what is under way is finished. */
-  async close(): Promise<void> {
-    this.#parts.bindings.close();
-    await this.#options.accessLog?.close();
+  /** The logical names in use, each with the local dtabs that it is asked for with. */
+  services(): ServiceStack[] {
+    return this.#parts.bindings.services();
   }
+
+  /** Stops observing names and closes idle upstream connections; what is under way is finished. */
+  close(): void {
+    this.#parts.bindings.close();
+  }
+}
+
+function bindingCacheOptions(options: RouterOptions): BindingCacheOptions {
+  const { interpreter, serviceSettings, bindingCache, clock, random, metrics } = options;
+  return {
+    interpreter,
+    serviceSettings,
+    makeClient: (id, predecessor) =>
+      new ClientStack({
+        id,
+        settings: options.clientSettings(id),
+        makeEndpointClient: options.makeEndpointClient,
+        maxInitialLineBytes: options.maxInitialLineBytes,
+        maxHeaderBytes: options.maxHeaderBytes,
+        clock,
+        metrics: metrics.scope('client', metricName(id)),
+        predecessor,
+      }),
+    maxPaths: bindingCache.paths,
+    maxClients: bindingCache.clients,
+    idleTtlMs: bindingCache.idleTtlMs,
+    clock,
+    random,
+    metrics,
+  };
 }

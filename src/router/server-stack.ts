@@ -1,12 +1,20 @@
 // ServerStack: what one listener does to its requests before they are named, and what it counts of them.
 
+import type { Clock } from '../base/clock.js';
+import type { Closable } from '../base/closable.js';
 import { GatewayError } from '../base/errors.js';
 import type { Counter, MetricsScope } from '../base/metrics.js';
 import type { Refusal } from '../server/server.js';
+import type { Exchange } from '../service/exchange.js';
 import type { Headers } from '../service/headers.js';
+import { clearRequestContext, EMPTY_CONTEXT, type RequestContext, readContext } from './context-headers.js';
+import { type Deadline, msLeft, showInstant } from './deadline.js';
 import { type ErrorResponderOptions, makeErrorResponder, type RespondToError } from './error-responder.js';
 import type { AddForwarded } from './forwarded.js';
 import { RequestMetrics, StatusMetrics } from './request-metrics.js';
+
+/** Finagle's: a request may take this long on the wire, and two clocks may differ by it. */
+const DEADLINE_TOLERANCE_MS = 170;
 
 export interface ServerStackOptions extends ErrorResponderOptions {
   /** Requests served at a time; Infinity by default. More are refused at once. */
@@ -22,19 +30,73 @@ export interface ServerStackOptions extends ErrorResponderOptions {
   readonly metrics: MetricsScope;
 }
 
-export class ServerStack {
-  readonly options: ServerStackOptions;
+export class ServerStack implements Closable {
   readonly metrics: RequestMetrics;
   readonly statuses: StatusMetrics;
   readonly nacks: Counter;
-  readonly respondToError: RespondToError;
+  #options: ServerStackOptions;
+  #respondToError: RespondToError;
 
   constructor(options: ServerStackOptions) {
-    this.options = options;
+    this.#options = options;
     this.metrics = new RequestMetrics(options.metrics);
     this.statuses = new StatusMetrics(options.metrics);
     this.nacks = options.metrics.counter('nacks');
-    this.respondToError = makeErrorResponder(options, options.clearContext);
+    this.#respondToError = makeErrorResponder(options, options.clearContext);
+  }
+
+  get options(): ServerStackOptions {
+    return this.#options;
+  }
+
+  get respondToError(): RespondToError {
+    return this.#respondToError;
+  }
+
+  /** Goes on as `options` say, with the same metrics: for requests under way as well. */
+  reconfigure(options: ServerStackOptions): void {
+    this.#options = options;
+    this.#respondToError = makeErrorResponder(options, options.clearContext);
+  }
+
+  /** Requests under way are their connections' to end. */
+  close(): void {}
+
+  /** What is done to a request before it has a name. Throws what its caller did wrong. */
+  prepare({ request, caller, receivedAt }: Exchange, clock: Clock): RequestContext {
+    const { headers, absoluteScheme } = request;
+    const { clearContext, maxCallDepth, addForwarded, timestampHeader } = this.options;
+    let context = EMPTY_CONTEXT;
+    if (headers.mayHaveGatewayFields) {
+      if (clearContext) clearRequestContext(headers);
+      else context = readContext(headers);
+      checkCallDepth(headers, maxCallDepth);
+      // Whatever a caller claims about its certificate is not true: only a TLS listener may say.
+      headers.remove('x-forwarded-client-cert');
+    }
+    addForwarded?.(headers, caller, headers.get('host'), absoluteScheme);
+    if (timestampHeader !== undefined) {
+      headers.add(timestampHeader, String(Math.round(clock.epochMs() - (clock.now() - receivedAt))));
+    }
+    return context;
+  }
+
+  /**
+   * Milliseconds left until the caller's deadline. Undefined when it passed too long ago: then our clocks differ, or it has
+   * been on the way for so long that nobody knows. Throws `request-timed-out` when it has just passed (Finagle's
+   * DeadlineFilter, but for its limit to a share of the requests).
+   */
+  msUntil(deadline: Deadline, clock: Clock): number | undefined {
+    const ms = msLeft(deadline, clock.epochMs());
+    if (ms > 0) return ms;
+    const scope = this.options.metrics.scope('admission_control', 'deadline');
+    if (ms < -DEADLINE_TOLERANCE_MS) {
+      scope.counter('exceeded_beyond_tolerance').inc();
+      return undefined;
+    }
+    scope.counter('rejected').inc();
+    const message = `the caller's deadline (l5d-ctx-deadline) of ${showInstant(deadline)} passed ${Math.ceil(-ms)} ms before its request came`;
+    throw new GatewayError('request-timed-out', message);
   }
 
   /** The answer to what could not be read as a request; so it is in none of the counts of requests, but in its own. */
@@ -56,7 +118,7 @@ export function appendVia(headers: Headers, entry: string): void {
 }
 
 /** Throws `too-many-hops` when the request has passed more proxies than `maxCallDepth`. */
-export function checkCallDepth(headers: Headers, maxCallDepth: number): void {
+function checkCallDepth(headers: Headers, maxCallDepth: number): void {
   if (!headers.has('via')) return;
   const hops = headers.getAll('via').reduce((sum, line) => sum + line.split(',').length, 0);
   if (hops > maxCallDepth) {

@@ -1,6 +1,6 @@
 // ServiceStack: one logical name (with one local dtab), bound for as long as it is in the binding cache.
 
-import { observe, type State } from '../base/activity.js';
+import { type Activity, observe, type State } from '../base/activity.js';
 import type { Bound } from '../base/addr.js';
 import type { Closable } from '../base/closable.js';
 import type { Dtab } from '../base/dtab.js';
@@ -8,6 +8,7 @@ import type { MetricsScope } from '../base/metrics.js';
 import type { NameTree } from '../base/name-tree.js';
 import type { Path } from '../base/path.js';
 import type { Random } from '../base/random.js';
+import type { ServiceBreaker } from '../breaker/breaker.js';
 import type { Interpreter } from '../naming/interpreter.js';
 import type { RetryBudget } from '../retry/retry.js';
 import {
@@ -40,8 +41,8 @@ export interface ServiceStackOptions extends NameTreeServiceOptions {
   readonly interpreter: Interpreter;
   readonly settings: ServiceSettings;
   readonly metrics: RequestMetrics;
-  /** `service/<path>/retries` of the metrics tree. */
-  readonly retryScope: MetricsScope;
+  /** `service/<path>` of the metrics tree. */
+  readonly scope: MetricsScope;
   readonly random: Random;
   /** The stack left the cache and nobody waits for it. */
   readonly closed: () => void;
@@ -54,13 +55,19 @@ export interface ServiceStackOptions extends NameTreeServiceOptions {
 export class ServiceStack implements Closable {
   readonly service: Path;
   readonly localDtab: Dtab;
-  readonly settings: ServiceSettings;
   readonly metrics: RequestMetrics;
-  readonly retryBudget: RetryBudget;
-  readonly retries: RetryMetrics;
   readonly #options: ServiceStackOptions;
   readonly #waiters = new Set<BindingWaiter>();
-  readonly #stopObserving: () => void;
+  #settings: ServiceSettings;
+  #retryBudget: RetryBudget;
+  #retries: RetryMetrics;
+  #breaker: ServiceBreaker | undefined;
+  #interpreter: Interpreter;
+  #stopObserving: () => void;
+  /** Of what the name is bound by until `#interpreter` has answered. */
+  #stopBefore: (() => void) | undefined;
+  /** What `#tree` was made of. */
+  #bound: NameTree<Bound> | undefined;
   #tree: ServiceTree | undefined;
   /** One object per leaf, so that a request over a tree of one leaf allocates nothing. */
   #bindings = new Map<BoundLeaf, Binding>();
@@ -73,13 +80,29 @@ export class ServiceStack implements Closable {
     this.#options = options;
     this.service = options.service;
     this.localDtab = options.localDtab;
-    this.settings = options.settings;
     this.metrics = options.metrics;
-    this.retryBudget = options.settings.makeRetryBudget();
-    this.retries = new RetryMetrics(options.retryScope, this.retryBudget);
-    this.#stopObserving = observe(options.interpreter.bind(options.localDtab, options.service), (now) =>
-      this.#update(now),
-    );
+    this.#settings = options.settings;
+    this.#retryBudget = options.settings.makeRetryBudget();
+    this.#retries = new RetryMetrics(options.scope.scope('retries'), this.#retryBudget);
+    this.#breaker = this.#makeBreaker();
+    this.#interpreter = options.interpreter;
+    this.#stopObserving = observe(this.#binding(), (now) => this.#update(now));
+  }
+
+  get settings(): ServiceSettings {
+    return this.#settings;
+  }
+
+  get retryBudget(): RetryBudget {
+    return this.#retryBudget;
+  }
+
+  get retries(): RetryMetrics {
+    return this.#retries;
+  }
+
+  get breaker(): ServiceBreaker | undefined {
+    return this.#breaker;
   }
 
   /** Where this request may go; picks among the branches of a union. */
@@ -106,7 +129,7 @@ export class ServiceStack implements Closable {
    * addresses. A service that goes takes its addresses with it before its alternative has been looked up.
    */
   get isRebinding(): boolean {
-    return this.#isRebinding;
+    return this.#isRebinding || this.#stopBefore !== undefined;
   }
 
   /** Until `forget`. */
@@ -119,31 +142,102 @@ export class ServiceStack implements Closable {
     if (this.#life === 'closing') this.close();
   }
 
+  /** Goes on under another configuration, `rebind` apart. Clients that are obsolete are exchanged at once. */
+  reconfigure(settings: ServiceSettings): void {
+    if (this.#life !== 'open') return;
+    if (settings !== this.#settings) this.#use(settings);
+    if (!this.#bound) return;
+    this.#plant(this.#bound);
+    this.#wakeWaiters();
+  }
+
+  /**
+   * The name stays bound as it is until `interpreter` has an answer; an error is one, as what was good before is not what is
+   * asked for now.
+   */
+  rebind(interpreter: Interpreter): void {
+    if (this.#life !== 'open' || interpreter === this.#interpreter) return;
+    this.#interpreter = interpreter;
+    this.#error = undefined;
+    // One that has not answered yet is given up; what the name is bound by goes on.
+    if (this.#stopBefore) this.#stopObserving();
+    else this.#stopBefore = this.#stopObserving;
+    this.#stopObserving = observe(this.#binding(), (now) => {
+      if (this.#stopBefore) {
+        if (now.state === 'pending') return;
+        this.#stopBefore();
+        this.#stopBefore = undefined;
+        if (now.state === 'failed') this.#uproot();
+      }
+      this.#update(now);
+    });
+    // A waiter may have closed it when it was told of an answer that was there already.
+    if (this.#isClosed) this.#stopObserving();
+  }
+
   /** Takes effect when the last waiter is gone: a name pushed out of the cache while it is bound must not hang requests. */
   close(): void {
     if (this.#life === 'closed') return;
     this.#life = this.#waiters.size > 0 ? 'closing' : 'closed';
     if (this.#life === 'closing') return;
+    this.#stopBefore?.();
     this.#stopObserving();
+    void this.#breaker?.close();
     if (this.#tree) releaseServiceTree(this.#tree, this.#options);
     this.#options.closed();
+  }
+
+  get #isClosed(): boolean {
+    return this.#life === 'closed';
+  }
+
+  #makeBreaker(): ServiceBreaker | undefined {
+    const { service, scope } = this.#options;
+    return this.#settings.makeBreaker?.(service, scope.scope('circuit_breaker'));
+  }
+
+  #use(settings: ServiceSettings): void {
+    const { breakerWords } = this.#settings;
+    this.#settings = settings;
+    this.#retryBudget = settings.makeRetryBudget();
+    this.#retries = new RetryMetrics(this.#options.scope.scope('retries'), this.#retryBudget);
+    if (breakerWords === settings.breakerWords) return;
+    void this.#breaker?.close();
+    this.#breaker = this.#makeBreaker();
+  }
+
+  #binding(): Activity<NameTree<Bound>> {
+    return this.#interpreter.bind(this.localDtab, this.service);
   }
 
   #update(now: State<NameTree<Bound>>): void {
     this.#isRebinding = now.state === 'pending';
     if (now.state === 'pending') return;
-    if (now.state === 'failed') {
-      if (this.#tree) return;
-      this.#error = now.error;
-    } else {
-      const before = this.#tree;
-      // The new tree takes its clients before the old one gives up its own: those in both are never without a user.
-      this.#tree = makeServiceTree(now.value, this.#options);
-      this.#bindings = new Map();
-      this.#only =
-        this.#tree.type === 'union' ? undefined : { state: 'bound', leaf: pickLeaf(this.#tree, this.#options.random) };
-      if (before) releaseServiceTree(before, this.#options);
-    }
+    if (now.state === 'ok') this.#plant(now.value);
+    else if (this.#tree) return;
+    else this.#error = now.error;
+    this.#wakeWaiters();
+  }
+
+  #plant(bound: NameTree<Bound>): void {
+    const before = this.#tree;
+    // The new tree takes its clients before the old one gives up its own: those in both are never without a user.
+    this.#bound = bound;
+    this.#tree = makeServiceTree(bound, this.#options);
+    this.#bindings = new Map();
+    this.#only =
+      this.#tree.type === 'union' ? undefined : { state: 'bound', leaf: pickLeaf(this.#tree, this.#options.random) };
+    if (before) releaseServiceTree(before, this.#options);
+  }
+
+  #uproot(): void {
+    if (this.#tree) releaseServiceTree(this.#tree, this.#options);
+    this.#bound = undefined;
+    this.#tree = undefined;
+    this.#only = undefined;
+  }
+
+  #wakeWaiters(): void {
     if (this.#waiters.size > 0) for (const waiter of [...this.#waiters]) waiter.bound();
   }
 }

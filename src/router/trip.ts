@@ -1,87 +1,77 @@
 // Trip: one request's way through a router: named, bound, sent to an endpoint (again to another if it may), answered.
 //
-// One object per request. It hears the caller's side (ExchangeListener), the upstream's side (ResponseSink), and what it
-// waits for. Longer than other files, as every step of the way and every way to end is here.
+// One object per request; BindingWait, TimeLimits, Resends and UnwantedResponse join it where they are needed. It hears
+// the caller's side (ExchangeListener), the upstream's side (ResponseSink) and those. Longer than other files, as every
+// step of the way and every way to end is here.
 
-import { showAddress } from '../base/addr.js';
-import type { BackoffSequence } from '../base/backoff.js';
-import type { TimerHandle } from '../base/clock.js';
 import { GatewayError } from '../base/errors.js';
+import type { Path } from '../base/path.js';
+import type { Admission } from '../breaker/breaker.js';
 import { classifyResponse, type Verdict } from '../classifier/classifier.js';
 import { Unidentified } from '../identifier/identifier.js';
 import type { Dispatched, Exchange, ExchangeListener, ResponseSink } from '../service/exchange.js';
 import { Headers } from '../service/headers.js';
 import { makeResponseHead, type ResponseHead } from '../service/message.js';
-import type { AddressWaiter } from './client-stack.js';
+import { admit } from './admission.js';
+import { BindingWait, type WaitingRequest } from './binding-wait.js';
+import type { ClientStack } from './client-stack.js';
 import {
-  clearRequestContext,
-  clearResponseContext,
+  addSuccessClass,
   EMPTY_CONTEXT,
   EXPLAIN,
   type RequestContext,
-  readContext,
+  withoutContext,
   writeContext,
 } from './context-headers.js';
 import type { Endpoint } from './endpoint.js';
-import { asGatewayError, noHostsError, showDuration } from './error-responder.js';
+import { asGatewayError, noHostsError } from './error-responder.js';
 import { explainBinding } from './explain.js';
 import { rewriteLocation } from './location-rewriter.js';
 import type { BoundLeaf } from './name-tree-service.js';
-import type { RequestMetrics } from './request-metrics.js';
+import { Resends } from './resends.js';
 import type { RouterParts } from './router-parts.js';
-import { appendVia, checkCallDepth, type ServerStack, viaEntry } from './server-stack.js';
-import type { BindingWaiter, ServiceStack } from './service-stack.js';
+import { appendVia, type ServerStack, viaEntry } from './server-stack.js';
+import type { ServiceStack } from './service-stack.js';
+import { type LimitedRequest, TimeLimits } from './time-limits.js';
+import { attemptError, overCapacityError, unidentifiedError } from './trip-errors.js';
+import { isWorthReading, UnwantedResponse } from './unwanted-response.js';
 
-/** Methods that may be sent again on a connection that was closed before it answered (RFC 9110 §9.2.2). */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
-
-/** Share of the requeue budget's balance that one request may use (Finagle's RequeueFilter). */
-const REQUEUES_PER_REQUEST = 0.2;
-
-/** The rest of a failed response is read, to keep its connection, if it is no longer than this and comes within this time. */
-const MAX_DRAINED_BYTES = 64 * 1024;
-const MAX_DRAIN_MS = 1000;
-
-const SUCCESS_CLASS = 'l5d-success-class';
-
-export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, AddressWaiter {
+export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, LimitedRequest {
   readonly #router: RouterParts;
   readonly #server: ServerStack;
   readonly #exchange: Exchange;
   #context: RequestContext = EMPTY_CONTEXT;
+  #limits: TimeLimits | undefined;
   #service: ServiceStack | undefined;
+  #admission: Admission | undefined;
   #leaf: BoundLeaf | undefined;
+  #wait: BindingWait | undefined;
   /** The leaf's metrics have been told of this request. */
   #isClientStarted = false;
-  /** The service or the client may have this trip among its waiters. */
-  #isWaiting = false;
+  /** Of the attempt under way or, between two, of the one that has just failed. */
   #endpoint: Endpoint | undefined;
   #dispatched: Dispatched | undefined;
-  /** The caller's Host, where an endpoint is asked under another. */
-  #callerHost: string | undefined;
   #attempts = 0;
   #attemptsEnded = 0;
-  #requeuesLeft = -1;
-  #retries = 0;
-  #retryWaits: BackoffSequence | undefined;
-  #retryTimer: TimerHandle | undefined;
-  /** The endpoint that has just failed the request: another one is tried next. */
-  #failedEndpoint: Endpoint | undefined;
-  /** The response is not wanted: its rest is being read before the request is sent again. Bytes of it so far. */
-  #drained = -1;
   #attemptStartedAt = 0;
+  #resends: Resends | undefined;
+  /** The response under way is not the caller's: when it is over the request is sent again. */
+  #unwanted: UnwantedResponse | undefined;
+  /** The caller's Host, where an endpoint is asked under another. */
+  #callerHost: string | undefined;
+  /** From the arrival of the request to the head of its response. */
   #latencyMs = 0;
+  /** From the arrival to the first attempt that the client has been told of: retries are other requests to it. */
+  #clientDelayMs = 0;
   /** When the response's head came, as long as nothing but the rest of the same read has come since; else 0. */
   #headAt = 0;
   #verdict: Verdict = 'nonRetryableFailure';
   #headSent = false;
   /** The response's body must not be seen: it is an error of another Linkerd behind a `clearContext` listener. */
   #dropBody = false;
+  /** The caller ended the request, by going away or by its deadline: that says nothing of the service. */
+  #saysNothing = false;
   #done = false;
-  #bindingTimer: TimerHandle | undefined;
-  #attemptTimer: TimerHandle | undefined;
-  #totalTimer: TimerHandle | undefined;
-  #serverTimer: TimerHandle | undefined;
 
   constructor(router: RouterParts, server: ServerStack, exchange: Exchange) {
     this.#router = router;
@@ -93,99 +83,72 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
 
   start(): void {
     const { metrics, options, nacks } = this.#server;
+    const { clock } = this.#router;
     this.#exchange.listener = this;
     metrics.started();
     if (metrics.pending > options.maxConcurrentRequests) {
       nacks.inc();
-      this.#answer(
-        new GatewayError('over-capacity', `over ${options.maxConcurrentRequests} concurrent requests`, {
-          resend: 'safe',
-        }),
-      );
+      this.#answer(overCapacityError(options.maxConcurrentRequests));
       return;
     }
-    if (options.timeoutMs !== undefined) this.#serverTimer = this.#timeout(options.timeoutMs, 'the server');
     try {
-      this.#prepare();
+      this.#context = this.#server.prepare(this.#exchange, clock);
+      const { deadline } = this.#context;
+      if (deadline) this.#timeLimits.obey(deadline, this.#server.msUntil(deadline, clock));
+      if (options.timeoutMs !== undefined) this.#timeLimits.limit(options.timeoutMs, 'the server');
       this.#identify();
     } catch (error) {
       this.#answer(asGatewayError(error, 'internal'));
       return;
     }
-    this.#route();
-  }
-
-  #prepare(): void {
-    const { request, caller, receivedAt } = this.#exchange;
-    const { headers } = request;
-    const { options } = this.#server;
-    if (headers.mayHaveGatewayFields) {
-      if (options.clearContext) clearRequestContext(headers);
-      else this.#context = readContext(headers);
-      checkCallDepth(headers, options.maxCallDepth);
-      // Whatever a caller claims about its certificate is not true: only a TLS listener may say.
-      headers.remove('x-forwarded-client-cert');
-    }
-    options.addForwarded?.(headers, caller, headers.get('host'), request.absoluteScheme);
-    if (options.timestampHeader !== undefined) {
-      const { clock } = this.#router;
-      headers.add(options.timestampHeader, String(Math.round(clock.epochMs() - (clock.now() - receivedAt))));
-    }
+    this.route();
   }
 
   #identify(): void {
-    const { request, receivedAt } = this.#exchange;
-    const { identify, bindings, random } = this.#router;
+    const { request } = this.#exchange;
+    const { identify } = this.#router;
     let name: ReturnType<typeof identify>;
     try {
       name = identify(request);
     } catch (error) {
-      throw this.#unidentified((error as Error).message, error);
+      throw unidentifiedError(this.#exchange, (error as Error).message, error);
     }
-    if (name instanceof Unidentified) throw this.#unidentified(name.reason, undefined);
+    if (name instanceof Unidentified) throw unidentifiedError(this.#exchange, name.reason);
+    const service = this.#stackOf(name);
+    if (!service.breaker) {
+      this.#enter(service);
+      return;
+    }
+    const admitted = admit(service, (fallback) => this.#stackOf(fallback));
+    this.#admission = admitted.admission;
+    this.#enter(admitted.service);
+  }
 
-    const service = bindings.get(name, this.#context.localDtab, receivedAt);
+  #stackOf(name: Path): ServiceStack {
+    return this.#router.bindings.get(name, this.#context.localDtab, this.#exchange.receivedAt);
+  }
+
+  #enter(service: ServiceStack): void {
+    const { request, body } = this.#exchange;
     this.#service = service;
     service.metrics.started();
     appendVia(request.headers, viaEntry(request.version));
-    writeContext(request.headers, this.#context, random);
+    writeContext(request.headers, this.#context, this.#router.random);
     const { totalTimeoutMs, retryBufferBytes } = service.settings;
     service.retryBudget.deposit();
-    this.#exchange.body?.retainUpTo(retryBufferBytes);
-    if (totalTimeoutMs !== undefined) this.#totalTimer = this.#timeout(totalTimeoutMs, service.service.show());
-  }
-
-  #unidentified(reason: string, cause: unknown): GatewayError {
-    const { request, caller } = this.#exchange;
-    const summary = `Request("${request.method} ${request.target}", from /${caller.remoteAddress}:${caller.remotePort})`;
-    return new GatewayError('unidentified', `Unknown destination: ${summary} / ${reason}`, { cause });
+    body?.retainUpTo(retryBufferBytes);
+    if (totalTimeoutMs !== undefined) this.#timeLimits.limit(totalTimeoutMs, service.service.show());
   }
 
   // ---- bound ----
 
-  bound(): void {
-    this.#routeAgain();
-  }
-
-  addressesKnown(): void {
-    this.#routeAgain();
-  }
-
-  /** May be called for both: who waits for addresses is also told when the name is bound anew. */
-  #routeAgain(): void {
-    if (this.#done || this.#isClientStarted) return;
-    this.#leaf?.client.forget(this);
-    this.#leaf = undefined;
-    this.#route();
-  }
-
-  #route(): void {
+  route(): void {
     const service = this.#service as ServiceStack;
     const binding = service.resolve();
+    this.#leaf = undefined;
     switch (binding.state) {
       case 'pending':
-        service.whenBound(this);
-        this.#awaitBinding();
+        this.#await(undefined);
         return;
       case 'failed':
         this.#answer(asGatewayError(binding.error, 'binding-failed'));
@@ -197,41 +160,36 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     }
     const { leaf } = binding;
     if (service.isRebinding && (leaf === undefined || leaf.client.isEmpty)) {
-      service.whenBound(this);
-      this.#awaitBinding();
+      this.#await(undefined);
     } else if (leaf === undefined) {
       this.#answer(this.#noHosts());
     } else if (leaf.syntheticStatus !== undefined) {
       this.#answerSynthetic(leaf.syntheticStatus);
     } else if (leaf.client.isPending) {
       this.#leaf = leaf;
-      leaf.client.whenKnown(this);
-      // While the addresses do not come the name may be bound elsewhere.
-      service.whenBound(this);
-      this.#awaitBinding();
+      this.#await(leaf.client);
     } else {
-      this.#bindingTimer?.cancel();
-      this.#leaf = leaf;
-      this.#isClientStarted = true;
-      leaf.client.metrics.started();
-      leaf.client.requeueBudget.deposit();
-      leaf.metrics.started();
-      this.#attempt();
+      this.#wait?.stop();
+      this.#startClient(leaf);
     }
   }
 
-  #awaitBinding(): void {
-    this.#isWaiting = true;
+  #await(client: ClientStack | undefined): void {
     const { bindingTimeoutMs, clock } = this.#router;
-    this.#bindingTimer ??= clock.after(bindingTimeoutMs, () => {
-      const name = (this.#service as ServiceStack).service.show();
-      const what = this.#leaf
-        ? `connecting to ${this.#leaf.client.id.show()} for name: ${name}`
-        : `resolving name: ${name}`;
-      this.#answer(
-        new GatewayError('binding-timeout', `Exceeded ${showDuration(bindingTimeoutMs)} binding timeout while ${what}`),
-      );
-    });
+    this.#wait ??= new BindingWait(this.#service as ServiceStack, this);
+    this.#wait.begin(client, bindingTimeoutMs, clock);
+  }
+
+  #startClient(leaf: BoundLeaf): void {
+    const { receivedAt } = this.#exchange;
+    const now = this.#attempts === 0 ? receivedAt : this.#router.clock.now();
+    this.#leaf = leaf;
+    this.#isClientStarted = true;
+    this.#clientDelayMs = now - receivedAt;
+    leaf.client.metrics.started();
+    leaf.client.requeueBudget.deposit();
+    leaf.metrics.started();
+    this.#attempt(now);
   }
 
   #noHosts(): GatewayError {
@@ -241,11 +199,9 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
 
   // ---- out ----
 
-  #attempt(): void {
-    const leaf = this.#leaf as BoundLeaf;
-    const { client } = leaf;
-    const now = this.#attempts === 0 ? this.#exchange.receivedAt : this.#router.clock.now();
-    const endpoint = client.pick(now, this.#failedEndpoint);
+  #attempt(now: number): void {
+    const { client, route } = this.#leaf as BoundLeaf;
+    const endpoint = client.pick(now, this.#endpoint);
     if (!endpoint) {
       this.#answer(this.#noHosts());
       return;
@@ -255,13 +211,11 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     this.#endpoint = endpoint;
     this.#attemptStartedAt = now;
     endpoint.started(now);
-    const { requestAttemptTimeoutMs } = client.settings;
-    if (requestAttemptTimeoutMs !== undefined) {
-      this.#attemptTimer = this.#attemptTimeout(requestAttemptTimeoutMs, endpoint);
-    }
     const { request, body } = this.#exchange;
+    const timeoutMs = client.settings.requestAttemptTimeoutMs;
+    if (timeoutMs !== undefined || this.#limits) this.#timeLimits.beginAttempt(request.headers, timeoutMs, endpoint);
     if (endpoint.address.meta.authority !== undefined) this.#callerHost = request.headers.get('host');
-    const dispatched = endpoint.client.dispatch(request, leaf.route, body, this);
+    const dispatched = endpoint.client.dispatch(request, route, body, this);
     // It may have ended, or been sent again, before `dispatch` returned.
     if (this.#attempts === attempt && this.#attemptsEnded < attempt) this.#dispatched = dispatched;
   }
@@ -279,13 +233,12 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     this.#headAt = this.#router.clock.now();
     this.#latencyMs = this.#headAt - receivedAt;
     this.#verdict = classifyResponse(service.settings.classifier, request, response);
-    client.statuses.record(response.status, this.#latencyMs);
-    if (this.#verdict === 'retryableFailure' && this.#mayRetry()) {
+    client.statuses.record(response.status, this.#latencyMs - this.#clientDelayMs);
+    this.#router.accessLog?.log(request, response, caller.remoteAddress);
+    if (this.#verdict === 'retryableFailure' && this.#resending.mayResend(service)) {
       this.#drain(response);
       return;
     }
-    this.#router.accessLog?.log(request, response, caller.remoteAddress);
-
     const { headers } = response;
     const { authority } = (this.#endpoint as Endpoint).address.meta;
     if (authority !== undefined && this.#callerHost !== undefined)
@@ -293,23 +246,18 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     appendVia(headers, viaEntry(response.version));
     if (this.#context.explain) this.#explain(headers);
     if (this.#server.options.clearContext) {
-      if (headers.mayHaveGatewayFields && clearResponseContext(headers) && response.status >= 400) {
-        this.#dropBody = true;
-        this.#sendHead(makeResponseHead(response.status, response.reason, headers, 0));
-        return;
-      }
+      const cleared = withoutContext(response);
+      this.#dropBody = cleared !== response;
+      this.#sendHead(cleared);
     } else {
-      const success = this.#verdict === 'success' ? '1.0' : '0.0';
-      if (headers.mayHaveGatewayFields && headers.has(SUCCESS_CLASS)) headers.set(SUCCESS_CLASS, success);
-      else headers.addKnown(SUCCESS_CLASS, SUCCESS_CLASS, success);
+      addSuccessClass(headers, this.#verdict === 'success');
+      this.#sendHead(response);
     }
-    this.#sendHead(response);
   }
 
   data(chunk: Buffer): boolean {
-    if (this.#drained >= 0) {
-      this.#drained += chunk.length;
-      if (this.#drained > MAX_DRAINED_BYTES) this.#stopDraining();
+    if (this.#unwanted) {
+      this.#unwanted.data(chunk);
       return true;
     }
     return this.#dropBody || this.#exchange.data(chunk);
@@ -317,12 +265,11 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
 
   flush(): void {
     this.#headAt = 0;
-    if (this.#drained < 0) this.#exchange.flush();
+    if (!this.#unwanted) this.#exchange.flush();
   }
 
   end(trailers: Headers | undefined): void {
-    if (this.#drained >= 0) {
-      this.#drained = -1;
+    if (this.#unwanted) {
       this.#endAttempt(false);
       this.#retry(undefined);
       return;
@@ -334,51 +281,53 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
   }
 
   fail(error: Error): void {
+    const wasUnwanted = this.#unwanted !== undefined;
     this.#endAttempt(false);
     if (this.#headSent) {
       this.#finish(false, error);
       this.#exchange.fail(error);
-      return;
-    }
-    if (this.#drained >= 0) {
-      this.#drained = -1;
+    } else if (wasUnwanted) {
       this.#retry(undefined);
-      return;
+    } else {
+      this.#failed(asGatewayError(error, 'upstream-reset'));
     }
-    this.#failed(asGatewayError(error, 'upstream-reset'));
-  }
-
-  /** An attempt brought no response: it may be made again, or the caller is told. */
-  #failed(failure: GatewayError): void {
-    if (this.#mayRequeue(failure)) this.#attempt();
-    else if (this.#isErrorRetryable(failure) && this.#mayRetry()) this.#retry(failure);
-    else this.#answer(this.#describe(failure));
   }
 
   // ---- again ----
 
-  #isErrorRetryable(error: GatewayError): boolean {
-    const { classifier } = (this.#service as ServiceStack).settings;
-    return classifier.classifyError(this.#exchange.request, error) === 'retryableFailure';
-  }
-
-  /** Whether the request can be sent again from its first byte, and its service has budget for that. */
-  #mayRetry(): boolean {
-    const { body } = this.#exchange;
-    if (body && !body.replayable) return false;
+  /** An attempt brought no response: it may be made again, or the caller is told. */
+  #failed(failure: GatewayError): void {
     const service = this.#service as ServiceStack;
-    if (service.retryBudget.tryWithdraw()) return true;
-    service.retries.budgetExhausted.inc();
-    return false;
+    const { client } = this.#leaf as BoundLeaf;
+    const resends = this.#resending;
+    const canRequeue = resends.canRequeue(failure, client);
+    if (!(canRequeue || this.#isRetryable(failure)) || !resends.mayResend(service)) {
+      this.#answer(attemptError(failure, service, client, this.#endpoint as Endpoint));
+    } else if (canRequeue) {
+      resends.requeued(client);
+      this.#attempt(this.#router.clock.now());
+    } else {
+      this.#retry(failure);
+    }
   }
 
-  /** A connection is worth reading a short response to its end; a long one is not. */
-  #drain({ contentLength, hasBody }: ResponseHead): void {
-    this.#attemptTimer?.cancel();
-    this.#drained = 0;
-    // Below 0 it is not known: a chunked error page is short as a rule.
-    if (!hasBody || contentLength <= MAX_DRAINED_BYTES) {
-      this.#attemptTimer = this.#router.clock.after(MAX_DRAIN_MS, () => this.#stopDraining());
+  #isRetryable(failure: GatewayError): boolean {
+    const { classifier } = (this.#service as ServiceStack).settings;
+    return classifier.classifyError(this.#exchange.request, failure) === 'retryableFailure';
+  }
+
+  get #resending(): Resends {
+    this.#resends ??= new Resends(this.#router.clock, this.#exchange);
+    return this.#resends;
+  }
+
+  /** The response is not wanted, its connection may be. */
+  #drain(response: ResponseHead): void {
+    this.#limits?.endAttempt();
+    // What is still to come of the request's body is kept for the next attempt: too much of it is not read before.
+    this.#exchange.body?.detach();
+    if (isWorthReading(response)) {
+      this.#unwanted = new UnwantedResponse(this.#router.clock, () => this.#stopDraining());
     } else {
       this.#stopDraining();
     }
@@ -386,7 +335,6 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
 
   #stopDraining(): void {
     const dispatched = this.#dispatched;
-    this.#drained = -1;
     this.#endAttempt(false);
     dispatched?.cancel(new GatewayError('upstream-reset', 'the request is sent again: its response is not wanted'));
     this.#retry(undefined);
@@ -394,59 +342,10 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
 
   /** The client's part of the request is over, and it is bound anew after a while. */
   #retry(error: GatewayError | undefined): void {
-    const service = this.#service as ServiceStack;
-    this.#retries += 1;
-    service.retries.total.inc();
+    if (error) this.#measureLatency();
     this.#endClient(false, error);
-    this.#leaf = undefined;
-    this.#requeuesLeft = -1;
     this.#headAt = 0;
-    this.#retryWaits ??= service.settings.retryBackoff();
-    const waitMs = this.#retryWaits.next();
-    if (waitMs <= 0) this.#route();
-    else this.#retryTimer = this.#router.clock.after(waitMs, () => this.#route());
-  }
-
-  /** Whether the request can go to another endpoint, and there is budget for it. */
-  #mayRequeue(error: GatewayError): boolean {
-    const { request, body } = this.#exchange;
-    const resendable = error.resend === 'safe' || (error.resend === 'idempotent' && IDEMPOTENT.has(request.method));
-    if (!resendable || (body && !body.replayable)) return false;
-    const { client } = this.#leaf as BoundLeaf;
-    if (this.#requeuesLeft < 0) this.#requeuesLeft = Math.ceil(client.requeueBudget.balance * REQUEUES_PER_REQUEST);
-    if (this.#requeuesLeft === 0) {
-      client.requeueLimit.inc();
-      return false;
-    }
-    if (!client.requeueBudget.tryWithdraw()) {
-      client.requeueBudgetExhausted.inc();
-      return false;
-    }
-    this.#requeuesLeft -= 1;
-    client.requeues.inc();
-    return true;
-  }
-
-  /** One line for each gateway on the way: those in front of this one add theirs. */
-  #explain(headers: Headers): void {
-    if (this.#leaf) headers.add(EXPLAIN, explainBinding(this.#leaf));
-  }
-
-  /** Linkerd's message for a connection that could not be made; others speak for themselves. */
-  #describe(error: GatewayError): GatewayError {
-    if (error.code !== 'connect-failed') return error;
-    const { client } = this.#leaf as BoundLeaf;
-    const addresses = client.endpoints.map((endpoint) => showAddress(endpoint.address));
-    const selected = (this.#endpoint as Endpoint).toString();
-    const lines = [
-      `Unable to establish connection to ${selected}.`,
-      '',
-      `service name: ${(this.#service as ServiceStack).service.show()}`,
-      `client name: ${client.id.show()}`,
-      `addresses: [${addresses.join(', ')}]`,
-      `selected address: ${selected}`,
-    ];
-    return new GatewayError('connect-failed', lines.join('\n'), { cause: error, resend: 'safe' });
+    this.#resending.retry(this.#service as ServiceStack, () => this.route());
   }
 
   // ---- the caller's side ----
@@ -454,8 +353,9 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
   callerGone(error: Error): void {
     if (this.#done) return;
     const dispatched = this.#dispatched;
+    this.#saysNothing = true;
     this.#endAttempt(undefined);
-    this.#latencyMs = this.#router.clock.now() - this.#exchange.receivedAt;
+    this.#measureLatency();
     this.#finish(false, error);
     dispatched?.cancel(error);
   }
@@ -464,47 +364,47 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     this.#dispatched?.resume();
   }
 
-  // ---- the end ----
+  // ---- out of time ----
 
-  #attemptTimeout(ms: number, endpoint: Endpoint): TimerHandle {
-    return this.#router.clock.after(ms, () => {
-      const error = timeoutError(ms, endpoint.toString());
-      const dispatched = this.#dispatched;
-      this.#endAttempt(false);
-      // First, so that a request with a body finds it free for the next attempt.
-      dispatched?.cancel(error);
-      this.#failed(error);
-    });
+  get #timeLimits(): TimeLimits {
+    this.#limits ??= new TimeLimits(this.#router.clock, this);
+    return this.#limits;
   }
 
-  #timeout(ms: number, what: string): TimerHandle {
-    return this.#router.clock.after(ms, () => {
-      const error = timeoutError(ms, what);
-      const dispatched = this.#dispatched;
-      this.#endAttempt(false);
-      if (this.#headSent) {
-        this.#finish(false, error);
-        this.#exchange.fail(error);
-      } else {
-        this.#answer(error);
-      }
-      dispatched?.cancel(error);
-    });
+  outOfTime(error: GatewayError, ofCaller: boolean): void {
+    const dispatched = this.#dispatched;
+    this.#saysNothing = ofCaller;
+    this.#endAttempt(ofCaller ? undefined : false);
+    this.#answer(error);
+    dispatched?.cancel(error);
+  }
+
+  attemptOutOfTime(error: GatewayError): void {
+    const dispatched = this.#dispatched;
+    this.#endAttempt(false);
+    // First, so that a request with a body finds it free for the next attempt.
+    dispatched?.cancel(error);
+    this.#failed(error);
+  }
+
+  // ---- the end ----
+
+  /** Of what has no head of a response. */
+  #measureLatency(): void {
+    this.#latencyMs = this.#router.clock.now() - this.#exchange.receivedAt;
   }
 
   #sendHead(head: ResponseHead): void {
     this.#headSent = true;
-    // Timeouts are for the wait for a response, as in Finagle; from here on bytes flow or the connection breaks.
-    this.#attemptTimer?.cancel();
-    this.#totalTimer?.cancel();
-    this.#serverTimer?.cancel();
+    // Limits are for the wait for a response, as in Finagle; from here on bytes flow or the connection breaks.
+    this.#limits?.end();
     this.#server.statuses.record(head.status, this.#latencyMs);
     this.#exchange.head(head);
   }
 
   #answer(error: GatewayError): void {
     if (this.#done) return;
-    this.#latencyMs = this.#router.clock.now() - this.#exchange.receivedAt;
+    this.#measureLatency();
     const { head, body } = this.#server.respondToError(error, this.#exchange.request);
     if (this.#context.explain) this.#explain(head.headers);
     this.#finish(head.status < 500, error);
@@ -512,7 +412,7 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
   }
 
   #answerSynthetic(status: number): void {
-    this.#latencyMs = this.#router.clock.now() - this.#exchange.receivedAt;
+    this.#measureLatency();
     const head = makeResponseHead(status, '', new Headers(), 0);
     appendVia(head.headers, viaEntry('1.1'));
     this.#finish(status < 500, undefined);
@@ -525,48 +425,43 @@ export class Trip implements ExchangeListener, ResponseSink, BindingWaiter, Addr
     this.#exchange.end(undefined);
   }
 
+  /** One line for each gateway on the way: those in front of this one add theirs. */
+  #explain(headers: Headers): void {
+    if (this.#leaf) headers.add(EXPLAIN, explainBinding(this.#leaf));
+  }
+
   /** The attempt under way, if any, is over for its endpoint. `success` undefined: nothing can be said. */
   #endAttempt(success: boolean | undefined): void {
-    const endpoint = this.#endpoint;
-    if (!endpoint || this.#attempts === this.#attemptsEnded) return;
-    this.#attemptTimer?.cancel();
-    this.#dispatched = undefined;
+    if (this.#attempts === this.#attemptsEnded) return;
     this.#attemptsEnded = this.#attempts;
-    if (success === false) this.#failedEndpoint = endpoint;
+    this.#dispatched = undefined;
+    this.#limits?.endAttempt();
+    this.#unwanted?.end();
+    this.#unwanted = undefined;
+    const endpoint = this.#endpoint as Endpoint;
     endpoint.finished(this.#headAt || this.#router.clock.now(), this.#attemptStartedAt, success);
   }
 
   /** Counts the request and lets go of everything. Called once, before the last call to the exchange. */
   #finish(success: boolean, error: Error | undefined): void {
     this.#done = true;
-    this.#bindingTimer?.cancel();
-    this.#totalTimer?.cancel();
-    this.#serverTimer?.cancel();
-    this.#retryTimer?.cancel();
-    this.#count(this.#server.metrics, success, error);
+    this.#wait?.end();
+    this.#limits?.end();
+    this.#resends?.end();
+    this.#server.metrics.ended(success, this.#latencyMs, error);
     if (this.#service) {
-      if (this.#isWaiting) this.#service.forget(this);
-      this.#count(this.#service.metrics, success, error);
-      this.#service.retries.perRequest.add(this.#retries);
+      this.#service.metrics.ended(success, this.#latencyMs, error);
+      this.#admission?.ended(this.#saysNothing ? undefined : success);
+      this.#service.retries.perRequest.add(this.#resends?.retries ?? 0);
     }
     this.#endClient(success, error);
   }
 
   #endClient(success: boolean, error: Error | undefined): void {
-    if (!this.#leaf) return;
-    if (this.#isWaiting) this.#leaf.client.forget(this);
-    if (!this.#isClientStarted) return;
+    if (!this.#leaf || !this.#isClientStarted) return;
     this.#isClientStarted = false;
-    this.#count(this.#leaf.client.metrics, success, error);
-    this.#count(this.#leaf.metrics, success, error);
+    const latencyMs = this.#latencyMs - this.#clientDelayMs;
+    this.#leaf.client.metrics.ended(success, latencyMs, error);
+    this.#leaf.metrics.ended(success, latencyMs, error);
   }
-
-  #count(metrics: RequestMetrics, success: boolean, error: Error | undefined): void {
-    metrics.ended(success, this.#latencyMs);
-    if (error && !success) metrics.failedBy(error);
-  }
-}
-
-function timeoutError(ms: number, what: string): GatewayError {
-  return new GatewayError('request-timed-out', `exceeded ${showDuration(ms)} to ${what} while waiting for a response`);
 }

@@ -5,26 +5,31 @@
 
 import type { Socket } from 'node:net';
 import { GatewayError } from '../base/errors.js';
-import type { Counter } from '../base/metrics.js';
 import type { Headers } from '../service/headers.js';
 import { RequestBody } from '../service/request-body.js';
 import { ChunkedDecoder } from '../wire/chunked-decoder.js';
-import { HeadReader } from '../wire/head-reader.js';
+import { type HeadLimits, HeadReader } from '../wire/head-reader.js';
 import { writeResponseHead } from '../wire/head-writer.js';
 import { MessageWriter } from '../wire/message-writer.js';
 import { adoptPushSocket, HOLD_BYTES, PushReads, PushWrites } from '../wire/push-socket.js';
 import { type ParsedRequest, parseRequestHead } from '../wire/request-head.js';
+import type { ConnectionLimits } from './connection-limits.js';
+import type { ConnectionMetrics } from './connection-metrics.js';
 import { Http1Exchange, type Http1ExchangeOwner } from './http1-exchange.js';
 import type { Http1ServerOptions } from './http1-options.js';
+import type { IdleEntry, IdleOrder } from './idle-order.js';
 
 /** What the connections of one server share. */
 export interface Http1ConnectionContext {
   readonly options: Http1ServerOptions;
-  draining: boolean;
-  /** Grows while the server runs; the unit of `sweep`. */
-  tick: number;
-  readonly bytesReceived: Counter;
-  readonly bytesSent: Counter;
+  readonly limits: ConnectionLimits;
+  readonly headLimits: HeadLimits;
+  readonly metrics: ConnectionMetrics;
+  readonly draining: boolean;
+  /** Milliseconds, as of the last sweep; its zero has no meaning. */
+  readonly now: number;
+  /** Those between requests, by when they came to be so. */
+  readonly idle: IdleOrder<Http1Connection>;
   closed(connection: Http1Connection): void;
 }
 
@@ -39,17 +44,20 @@ type Mode = 'head' | 'length' | 'chunked' | 'wait' | 'tunnel' | 'linger';
 
 /** Body bytes of a request already answered that are read and dropped to keep the connection; a longer rest closes it. */
 const MAX_DISCARDED_BYTES = 256 * 1024;
-/** Ticks for a caller to close its side after our last byte, so that a reset does not overtake the response. */
-const LINGER_TICKS = 2;
+
+/** `#readAt` while the caller may wait for a 100 before it sends its body. */
+const NOTHING_OWED = Number.POSITIVE_INFINITY;
 
 const CONNECTION = Symbol('connection');
 type ConnectionSocket = Socket & { [CONNECTION]: Http1Connection };
 
-export class Http1Connection implements Http1ExchangeOwner {
+export class Http1Connection implements Http1ExchangeOwner, IdleEntry<Http1Connection> {
   readonly connectionId: number;
   /** `clock.now()` when it was accepted. */
   readonly openedAt: number;
   readonly writer: MessageWriter;
+  older: Http1Connection | undefined;
+  newer: Http1Connection | undefined;
   readonly #socket: Socket;
   readonly #reads: PushReads;
   readonly #writes: PushWrites;
@@ -65,7 +73,15 @@ export class Http1Connection implements Http1ExchangeOwner {
   /** Bytes after the current request, unparsed. While there are any the socket is paused. */
   #pipelined: Buffer | undefined;
   #consuming = false;
+  /** `now` of the context when it became idle, when the head began, or when it began to linger. */
   #waitingSince: number;
+  /** The same when the last byte came that was owed to us, or when it began to be owed. */
+  #readAt: number;
+  /** The same when the caller was last seen to have taken a byte, and how many it had; the latter -1: none was held. */
+  #takenAt: number;
+  #taken = -1;
+  /** It has lived for `lifeTimeMs`. */
+  #isOld = false;
   #callerEnded = false;
   /** A response chunk is held by the socket: the producer waits for `drain`. */
   #blocked = false;
@@ -76,19 +92,16 @@ export class Http1Connection implements Http1ExchangeOwner {
     this.#reads = new PushReads((bytes) => this.#onData(bytes));
     const socket = adoptPushSocket(accepted, this.#reads);
     this.#socket = socket;
-    this.#writes = new PushWrites(socket, context.bytesSent);
+    this.#writes = new PushWrites(socket, context.metrics.bytesSent);
     this.writer = new MessageWriter(this.#writes);
     this.connectionId = connectionId;
     this.openedAt = context.options.clock.now();
     this.#context = context;
-    this.#waitingSince = context.tick;
-    this.#reader = new HeadReader({
-      maxInitialLineBytes: context.options.maxInitialLineBytes,
-      maxHeaderBytes: context.options.maxHeaderBytes,
-      lineTooLong: 'request-line-too-long',
-      headersTooLarge: 'headers-too-large',
-      what: 'request',
-    });
+    this.#waitingSince = context.now;
+    this.#readAt = context.now;
+    this.#takenAt = context.now;
+    this.#reader = new HeadReader(context.headLimits);
+    context.idle.touch(this);
     // Shared listeners that find the connection on the socket: ten thousand idle connections need no closures of their own.
     (socket as ConnectionSocket)[CONNECTION] = this;
     socket.on('drain', onDrain);
@@ -121,34 +134,125 @@ export class Http1Connection implements Http1ExchangeOwner {
 
   // ---- the server's side ----
 
+  /** No request is under way, and every byte of the last response is with the kernel. */
+  get isIdle(): boolean {
+    const { isHeld } = this.#writes;
+    return !isHeld && (this.#mode === 'linger' || (this.#mode === 'head' && !this.#reader.started));
+  }
+
   drain(): void {
-    if (this.#mode === 'head' && !this.#reader.started && !this.#pipelined) this.#socket.destroy();
+    const isAnswered = this.#mode === 'head' ? !this.#reader.started : this.#stalled && !this.#pipelined;
+    if (!isAnswered) return;
+    if (this.#writes.isHeld) this.#shutDown();
+    else this.#socket.destroy();
   }
 
   destroy(): void {
     // Not a FIN: half a response without a length would look like a whole one.
-    if (this.#exchange || this.#mode === 'tunnel') this.#socket.resetAndDestroy();
+    if (this.#exchange || this.#mode === 'tunnel' || this.#writes.isHeld) this.#writes.reset();
     else this.#socket.destroy();
   }
 
-  /** Called at each tick: closes what has waited for too long. */
-  sweep(headTicks: number, idleTicks: number): void {
-    const waited = this.#context.tick - this.#waitingSince;
-    if (this.#mode === 'linger') {
-      if (waited >= LINGER_TICKS) this.#socket.destroy();
-    } else if (this.#mode === 'head') {
-      if (!this.#reader.started) {
-        if (waited >= idleTicks) this.#socket.destroy();
-      } else if (waited >= headTicks) {
-        this.#refuse(new GatewayError('request-timeout', 'the request head did not arrive in time'));
-      }
+  /** The context counts elsewhere from now on. */
+  countAnew(): void {
+    this.#writes.sentBytes = this.#context.metrics.bytesSent;
+  }
+
+  /** Called again and again: closes what has waited for too long, or was opened up to `bornBefore` and is idle. */
+  sweep(bornBefore: number): void {
+    const { limits, metrics } = this.#context;
+    if (this.openedAt <= bornBefore) this.#isOld = true;
+    if (this.#takesNothing()) {
+      metrics.writeTimeouts.inc();
+      this.#giveUp(`the caller took no byte of its response for ${limits.writeMs} ms`);
+      return;
     }
+    switch (this.#mode) {
+      case 'head':
+        if (this.#reader.started) this.#sweepHead();
+        else if (!this.#writes.isHeld) this.#sweepIdle();
+        return;
+      case 'length':
+      case 'chunked':
+        if (this.#socket.isPaused() || !this.#isOver(this.#readAt, limits.bodyReadMs)) return;
+        metrics.readTimeouts.inc();
+        this.#refuse(
+          new GatewayError('request-timeout', `no byte of the request body came for ${limits.bodyReadMs} ms`),
+        );
+        return;
+      case 'tunnel':
+        if (this.#callerEnded || this.#socket.isPaused() || !this.#isOver(this.#readAt, limits.tunnelReadMs)) return;
+        metrics.readTimeouts.inc();
+        this.#giveUp(`the caller sent nothing through its tunnel for ${limits.tunnelReadMs} ms`);
+        return;
+      case 'linger':
+        // It waits for the caller only when the caller has everything.
+        if (this.#writes.isHeld) this.#waitingSince = this.#context.now;
+        else if (this.#isOver(this.#waitingSince, limits.lingerMs)) this.#socket.destroy();
+        return;
+      case 'wait':
+        return;
+      default:
+        this.#mode satisfies never;
+    }
+  }
+
+  #sweepIdle(): void {
+    const { limits, metrics, draining, idle } = this.#context;
+    if (draining) {
+      this.#socket.destroy();
+    } else if (this.#isOld) {
+      metrics.lifeExpired.inc();
+      this.#socket.destroy();
+    } else if (this.#isOver(this.#waitingSince, limits.idleMs)) {
+      metrics.idleExpired.inc();
+      this.#socket.destroy();
+    } else if (!idle.has(this)) {
+      // Asked while bytes were held for it, it had not been idle yet.
+      idle.touch(this);
+    }
+  }
+
+  #sweepHead(): void {
+    const { limits, metrics } = this.#context;
+    if (!this.#isOver(this.#waitingSince, limits.headMs) && !this.#isOver(this.#readAt, limits.headReadMs)) return;
+    metrics.readTimeouts.inc();
+    this.#refuse(new GatewayError('request-timeout', 'the request head did not arrive in time'));
+  }
+
+  /** Bytes are held for the caller, and it has taken none for too long. Asked once a sweep, so that writes need not note it. */
+  #takesNothing(): boolean {
+    if (!this.#writes.isHeld) {
+      this.#taken = -1;
+      return false;
+    }
+    const { now, limits } = this.#context;
+    const taken = this.#writes.takenBytes;
+    if (taken === this.#taken) return now - this.#takenAt >= limits.writeMs;
+    this.#taken = taken;
+    this.#takenAt = now;
+    return false;
+  }
+
+  /** `since` may be as old as the sweep before it was noted, so one sweep is added: no limit ends early. */
+  #isOver(since: number, limitMs: number): boolean {
+    const { now, limits } = this.#context;
+    return now - since >= limitMs + limits.sweepMs;
+  }
+
+  /** The rest of what is under way is not worth waiting for. */
+  #giveUp(why: string): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.listener?.callerGone(new GatewayError('caller-gone', why));
+    this.#writes.reset();
   }
 
   // ---- bytes in ----
 
   #onData(bytes: Buffer): void {
-    this.#context.bytesReceived.add(bytes.length);
+    this.#context.metrics.bytesReceived.add(bytes.length);
+    this.#readAt = this.#context.now;
     this.#consume(bytes);
   }
 
@@ -201,7 +305,7 @@ export class Http1Connection implements Http1ExchangeOwner {
     const wasStarted = this.#reader.started;
     const next = this.#reader.read(bytes, start);
     if (next < 0) {
-      if (!wasStarted) this.#waitingSince = this.#context.tick;
+      if (!wasStarted) this.#waitingSince = this.#context.now;
       return bytes.length;
     }
     const parsed = parseRequestHead(this.#reader);
@@ -215,6 +319,7 @@ export class Http1Connection implements Http1ExchangeOwner {
     if (head.hasBody) {
       body = new RequestBody();
       body.onResume = () => this.#resumeReading();
+      this.#readAt = head.expectContinue ? NOTHING_OWED : this.#context.now;
       if (chunked) {
         this.#decoder = new ChunkedDecoder(this.#context.options.maxHeaderBytes);
         this.#mode = 'chunked';
@@ -266,7 +371,9 @@ export class Http1Connection implements Http1ExchangeOwner {
   }
 
   #resumeReading(): void {
-    if (!this.#pipelined) this.#socket.resume();
+    if (this.#pipelined) return;
+    this.#readAt = this.#context.now;
+    this.#socket.resume();
   }
 
   /** The caller closed its side. */
@@ -312,7 +419,7 @@ export class Http1Connection implements Http1ExchangeOwner {
     exchange?.listener?.callerGone(error);
     if (this.#mode === 'linger') return;
     if (exchange?.headSent) {
-      this.#socket.resetAndDestroy();
+      this.#writes.reset();
       return;
     }
     if (!exchange && this.#mode !== 'head') {
@@ -325,7 +432,8 @@ export class Http1Connection implements Http1ExchangeOwner {
     this.#shutDown();
   }
 
-  writeInformational(text: string): void {
+  writeInformational(text: string, isContinue: boolean): void {
+    if (isContinue) this.#readAt = this.#context.now;
     this.#writes.text(text);
   }
 
@@ -334,7 +442,7 @@ export class Http1Connection implements Http1ExchangeOwner {
   }
 
   get draining(): boolean {
-    return this.#context.draining;
+    return this.#context.draining || this.#isOld;
   }
 
   isCurrent(exchange: Http1Exchange): boolean {
@@ -353,13 +461,14 @@ export class Http1Connection implements Http1ExchangeOwner {
     this.#mode = 'tunnel';
     const pipelined = this.#pipelined;
     this.#pipelined = undefined;
+    this.#readAt = this.#context.now;
     this.#socket.resume();
     if (pipelined) this.#consume(pipelined);
   }
 
   closeTunnel(): void {
     this.#exchange = undefined;
-    this.#socket.end();
+    this.#writes.end();
     if (this.#callerEnded) return;
     // Half-close: what the caller still sends goes on to the upstream.
     this.#mode = 'tunnel';
@@ -385,7 +494,7 @@ export class Http1Connection implements Http1ExchangeOwner {
   abort(): void {
     this.#exchange = undefined;
     // A reset, not a FIN: the caller must not take what it has for a complete response.
-    this.#socket.resetAndDestroy();
+    this.#writes.reset();
   }
 
   #nextRequest(): void {
@@ -396,7 +505,8 @@ export class Http1Connection implements Http1ExchangeOwner {
       return;
     }
     this.#mode = 'head';
-    this.#waitingSince = this.#context.tick;
+    this.#waitingSince = this.#context.now;
+    this.#context.idle.touch(this);
     // Inside `#consume` its loop goes on; pipelined bytes can be there only outside of it.
     if (this.#consuming) return;
     const pipelined = this.#pipelined;
@@ -411,8 +521,10 @@ export class Http1Connection implements Http1ExchangeOwner {
     this.#body = undefined;
     this.#pipelined = undefined;
     this.#mode = 'linger';
-    this.#waitingSince = this.#context.tick;
-    this.#socket.end();
+    this.#stalled = false;
+    this.#waitingSince = this.#context.now;
+    this.#context.idle.touch(this);
+    this.#writes.end();
     // Unread bytes in the socket's buffer would turn our close into a reset that can overtake the response.
     this.#socket.resume();
   }

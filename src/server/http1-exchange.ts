@@ -10,14 +10,15 @@ import type { MessageWriter } from '../wire/message-writer.js';
 /** The connection, as its exchange sees it. */
 export interface Http1ExchangeOwner extends Caller {
   readonly writer: MessageWriter;
+  /** It takes no further request. */
   readonly draining: boolean;
   /** False while the caller still has to send some of the body. */
   readonly isRequestComplete: boolean;
   /** True while that is more than is worth reading for nothing. */
   readonly isLongBodyLeft: boolean;
   isCurrent(exchange: Http1Exchange): boolean;
-  /** Text that leaves before the head. */
-  writeInformational(text: string): void;
+  /** Text that leaves before the head; `isContinue`: from here on the caller owes the body. */
+  writeInformational(text: string, isContinue: boolean): void;
   /** A chunk is held by the socket: `resume` the listener when it is written. */
   block(): void;
   /** After a 101 both ways carry raw bytes. */
@@ -61,8 +62,9 @@ export class Http1Exchange implements Exchange {
   informational(head: ResponseHead): void {
     // A 1.0 caller does not know 1xx (RFC 9110 §15.2).
     if (!this.#connection.isCurrent(this) || this.headSent || this.request.version === '1.0') return;
-    if (head.status === 100) this.#isContinued = true;
-    this.#connection.writeInformational(writeResponseHead(head, 'none', ''));
+    const isContinue = head.status === 100;
+    if (isContinue) this.#isContinued = true;
+    this.#connection.writeInformational(writeResponseHead(head, 'none', ''), isContinue);
   }
 
   head(head: ResponseHead): void {

@@ -5,6 +5,7 @@ import type { MetricsScope } from '../base/metrics.js';
 import type { ServeExchange } from '../service/exchange.js';
 import type { Refuse } from './server.js';
 
+/** Times are in milliseconds; where Infinity is given there is no limit. */
 export interface Http1ServerOptions {
   readonly ip: string;
   /** 0: any free port. */
@@ -13,12 +14,27 @@ export interface Http1ServerOptions {
   readonly noDelay?: boolean;
   /** TCP keep-alive probes. */
   readonly keepAlive?: boolean;
+  /** Connections open at a time. For one more the one that has been idle longest is closed; without any, it is itself. */
+  readonly maxConnections: number;
   readonly maxInitialLineBytes: number;
   readonly maxHeaderBytes: number;
   /** From the first byte of a head to its last. Default 30,000 ms. */
   readonly headTimeoutMs?: number;
-  /** Between requests. Default 600,000 ms. */
+  /**
+   * Without a byte from a caller that owes us some: within a head, a body or a tunnel. Does not run while it is we who do
+   * not read, for an upstream that is slower, nor while the caller waits for a 100. Default 60,000 ms within a body, no
+   * limit within a tunnel or a head (which `headTimeoutMs` limits).
+   */
+  readonly readTimeoutMs?: number;
+  /** Without the caller taking a byte of those that are held for it. Default 60,000 ms. */
+  readonly writeTimeoutMs?: number;
+  /** Between requests, and before the first. Default 600,000 ms. */
   readonly idleTimeoutMs?: number;
+  /**
+   * After this a connection is closed when it is idle; the next response that begins says `Connection: close`. Default: no
+   * limit.
+   */
+  readonly lifeTimeMs?: number;
   readonly serve: ServeExchange;
   readonly refuse: Refuse;
   readonly clock: Clock;

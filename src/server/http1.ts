@@ -3,60 +3,50 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { TimerHandle } from '../base/clock.js';
 import { makeLogger } from '../base/log.js';
-import { Http1Connection, type Http1ConnectionContext } from './http1-connection.js';
+import { Http1Connection } from './http1-connection.js';
+import { Http1Context } from './http1-context.js';
 import type { Http1ServerOptions } from './http1-options.js';
 import type { ListenAddress, Server } from './server.js';
 
 const log = makeLogger('server');
 
-const DEFAULT_HEAD_TIMEOUT_MS = 30_000;
-const DEFAULT_IDLE_TIMEOUT_MS = 600_000;
+/** Callers that keep coming do not keep a listener open that drains. */
+const LAST_ACCEPTS_MS = 250;
+const MOST_LAST_TURNS = 1000;
 
-export class Http1Server implements Server {
-  readonly #options: Http1ServerOptions;
+export class Http1Server implements Server<Http1ServerOptions> {
   readonly #server: NetServer;
   readonly #connections = new Set<Http1Connection>();
-  readonly #context: Http1ConnectionContext;
+  readonly #context: Http1Context;
+  readonly #listensOn: Pick<Http1ServerOptions, 'ip' | 'port' | 'backlog'>;
   #sweep: TimerHandle | undefined;
   #drained: (() => void) | undefined;
   #closed = false;
 
   constructor(options: Http1ServerOptions) {
-    this.#options = options;
-    const closes = options.metrics.counter('closes');
-    const durationMs = options.metrics.stat('connection_duration');
-    this.#context = {
-      options,
-      draining: false,
-      tick: 0,
-      bytesReceived: options.metrics.counter('received_bytes'),
-      bytesSent: options.metrics.counter('sent_bytes'),
-      closed: (connection) => {
-        closes.inc();
-        durationMs.add(options.clock.now() - connection.openedAt);
-        this.#forget(connection);
-      },
-    };
-    const connects = options.metrics.counter('connects');
-    options.metrics.gauge(['connections'], () => this.#connections.size);
+    this.#listensOn = options;
+    this.#context = new Http1Context(options, (connection) => this.#forget(connection));
+    this.#countIn(options);
     let connectionId = 0;
-    this.#server = createServer(
-      {
-        allowHalfOpen: true,
-        noDelay: options.noDelay ?? true,
-        keepAlive: options.keepAlive ?? false,
-        pauseOnConnect: true,
-      },
-      (socket: Socket) => {
-        connects.inc();
-        connectionId += 1;
-        this.#connections.add(new Http1Connection(socket, connectionId, this.#context));
-      },
-    );
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket: Socket) => {
+      const { limits, metrics } = this.#context;
+      metrics.connects.inc();
+      if (this.#connections.size >= limits.maxConnections && !this.#evict()) {
+        metrics.refused.inc();
+        socket.on('error', () => {});
+        socket.resetAndDestroy();
+        return;
+      }
+      const { noDelay = true, keepAlive = false } = this.#context.options;
+      if (noDelay) socket.setNoDelay(true);
+      if (keepAlive) socket.setKeepAlive(true);
+      connectionId += 1;
+      this.#connections.add(new Http1Connection(socket, connectionId, this.#context));
+    });
   }
 
   listen(): Promise<ListenAddress> {
-    const { ip, port, backlog } = this.#options;
+    const { ip, port, backlog } = this.#listensOn;
     return new Promise((resolve, reject) => {
       // Before it listens: the port is taken. Afterwards: a connection could not be accepted, for want of file descriptors
       // as a rule; those that are open go on, and so must the listener.
@@ -72,20 +62,44 @@ export class Http1Server implements Server {
     });
   }
 
+  reconfigure(options: Http1ServerOptions): void {
+    const { metrics } = this.#context.options;
+    this.#context.configure(options);
+    if (options.metrics !== metrics) this.#countIn(options);
+    while (this.#connections.size > options.maxConnections && this.#evict()) {}
+  }
+
   async drain(graceMs: number): Promise<void> {
-    this.#stopListening();
+    const { clock } = this.#context.options;
     this.#context.draining = true;
+    const over = new Promise<void>((resolve) => {
+      const timer = clock.after(graceMs, resolve);
+      this.#drained = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    await this.#takeWhatIsSent(clock.now() + LAST_ACCEPTS_MS);
     for (const connection of [...this.#connections]) connection.drain();
-    if (this.#connections.size > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = this.#options.clock.after(graceMs, resolve);
-        this.#drained = () => {
-          timer.cancel();
-          resolve();
-        };
-      });
-    }
+    if (this.#connections.size === 0) this.#drained?.();
+    await over;
     this.close();
+  }
+
+  /**
+   * Stops listening when nobody waits to be accepted, and returns when what those had sent is read. The system has accepted
+   * them for us already: closing the listener at once would reset them, and a request with each.
+   */
+  async #takeWhatIsSent(deadline: number): Promise<void> {
+    const { connects } = this.#context.metrics;
+    let seen = -1;
+    for (let turn = 0; turn < MOST_LAST_TURNS && connects.value !== seen; turn++) {
+      if (this.#context.options.clock.now() > deadline) break;
+      seen = connects.value;
+      await eventLoopTurn();
+    }
+    this.#stopListening();
+    await eventLoopTurn();
   }
 
   close(): void {
@@ -101,26 +115,44 @@ export class Http1Server implements Server {
     this.#server.close();
   }
 
+  #countIn({ metrics }: Http1ServerOptions): void {
+    metrics.gauge(['connections'], () => this.#connections.size);
+    for (const connection of this.#connections) connection.countAnew();
+  }
+
+  /** Closes the connection that has been idle longest. False: none is idle. */
+  #evict(): boolean {
+    const connection = this.#context.idle.takeOldest();
+    if (!connection) return false;
+    this.#context.metrics.evicted.inc();
+    connection.destroy();
+    // Its socket says so later; the next connection is counted before that.
+    this.#forget(connection);
+    return true;
+  }
+
   #forget(connection: Http1Connection): void {
     this.#connections.delete(connection);
-    if (this.#connections.size === 0) this.#drained?.();
+    if (this.#connections.size === 0 && this.#closed) this.#drained?.();
   }
 
   /**
-   * One timer for all connections: a tick each quarter of the shorter timeout, at most a second. Connections note the
-   * tick at which they began to wait, which costs nothing, in place of a timer each.
+   * One timer for all connections, which note the time of the last sweep when they begin to wait: that costs nothing, in
+   * place of a timer each. Time is what the sweeps add up to, so that while the process was stopped nobody was slow.
    */
   #scheduleSweep(): void {
-    const headTimeoutMs = this.#options.headTimeoutMs ?? DEFAULT_HEAD_TIMEOUT_MS;
-    const idleTimeoutMs = this.#options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS;
-    const tickMs = Math.max(1, Math.min(1000, headTimeoutMs / 4, idleTimeoutMs / 4));
-    const headTicks = Math.ceil(headTimeoutMs / tickMs);
-    const idleTicks = Math.ceil(idleTimeoutMs / tickMs);
-    const sweep = (): void => {
-      this.#context.tick += 1;
-      for (const connection of this.#connections) connection.sweep(headTicks, idleTicks);
-      this.#sweep = this.#options.clock.after(tickMs, sweep);
-    };
-    this.#sweep = this.#options.clock.after(tickMs, sweep);
+    const { options, limits } = this.#context;
+    this.#sweep = options.clock.after(limits.sweepMs, () => {
+      this.#context.now += limits.sweepMs;
+      const { lifeMs } = this.#context.limits;
+      const bornBefore = lifeMs === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : options.clock.now() - lifeMs;
+      for (const connection of this.#connections) connection.sweep(bornBefore);
+      this.#scheduleSweep();
+    });
   }
+}
+
+/** Resolves when every socket that has something has been looked at: the first `setImmediate` may come before that. */
+function eventLoopTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }

@@ -112,21 +112,48 @@ export function adoptPushSocket(accepted: Socket, reads: PushReads): Socket {
   return new Socket(options);
 }
 
+/** What the handle of a socket says of its writes. */
+interface WriteProgress {
+  /** Given to libuv. */
+  readonly bytesWritten?: unknown;
+  /** Of those, not with the kernel yet. */
+  readonly writeQueueSize?: unknown;
+}
+
 /** Writes of one socket. */
 export class PushWrites {
+  /** Counts what is written. */
+  sentBytes: Counter;
   readonly #socket: Socket;
-  readonly #sentBytes: Counter;
   /** A write of ours is still with the kernel, which had no room for all of it. */
   #pending = false;
+  #ending = false;
   readonly #done = (error?: Error | null): void => {
     this.#pending = false;
     if (error) this.#socket.destroy(error);
+    else if (this.#ending) this.#socket.end();
   };
 
-  /** `sentBytes` counts what is written. */
   constructor(socket: Socket, sentBytes: Counter) {
     this.#socket = socket;
-    this.#sentBytes = sentBytes;
+    this.sentBytes = sentBytes;
+  }
+
+  /** Bytes of ours wait for the peer to take them. What the kernel has buffered does not count. */
+  get isHeld(): boolean {
+    return this.#pending || this.#socket.writableLength > 0;
+  }
+
+  /**
+   * Bytes that the kernel has taken so far, for who watches whether the peer takes any: it grows by parts of a write,
+   * which nothing public tells. Where a version of Node no longer says so, it grows by whole writes.
+   */
+  get takenBytes(): number {
+    const { _handle: handle } = this.#socket as unknown as { readonly _handle?: WriteProgress | null };
+    if (typeof handle?.bytesWritten === 'number' && typeof handle.writeQueueSize === 'number') {
+      return handle.bytesWritten - handle.writeQueueSize;
+    }
+    return this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
   /**
@@ -137,7 +164,7 @@ export class PushWrites {
    */
   text(text: string): boolean {
     const socket = this.#socket;
-    this.#sentBytes.add(text.length);
+    this.sentBytes.add(text.length);
     if (this.#pending || socket.connecting || socket.writableLength > 0 || !socket.writable) {
       return socket.write(text, 'latin1');
     }
@@ -153,7 +180,7 @@ export class PushWrites {
   body(before: string, chunk: Buffer, after: string): boolean {
     if (chunk.length <= COALESCE_BYTES) return this.text(before + latin1Slice(chunk, 0, chunk.length) + after);
     const socket = this.#socket;
-    this.#sentBytes.add(before.length + chunk.length + after.length);
+    this.sentBytes.add(before.length + chunk.length + after.length);
     const held = chunk.length >= HOLD_BYTES;
     socket.cork();
     if (before !== '') socket.write(before, 'latin1');
@@ -161,5 +188,19 @@ export class PushWrites {
     if (after !== '') socket.write(after, 'latin1');
     socket.uncork();
     return held ? socket.writableLength === 0 : open;
+  }
+
+  /** Half-closes once the kernel has taken everything. Not before: libuv cannot reset a socket that waits to be shut down. */
+  end(): void {
+    if (this.#pending) this.#ending = true;
+    else this.#socket.end();
+  }
+
+  /** Closes with a reset, or without one where the peer has, or will have, all that was written and an end. */
+  reset(): void {
+    const socket = this.#socket;
+    const isShuttingDown = socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
+    if (isShuttingDown) socket.destroy();
+    else socket.resetAndDestroy();
   }
 }

@@ -54,6 +54,21 @@ test('access log has one line for each answer of an upstream', async (t) => {
   );
 });
 
+test('access log has a line for each answer that was followed by a retry', async (t) => {
+  let left = 2;
+  const { lines, ask } = await start(
+    t,
+    (arrived) => arrived.respond(left-- > 0 ? 503 : 200, 'answer'),
+    '  service: {responseClassifier: {kind: io.l5d.http.retryableRead5XX}}',
+  );
+  await ask(get('/again'));
+  await eventually(() => lines().length === 3);
+  assert.deepEqual(
+    lines().map((line) => / (\d{3}) \d+ /.exec(line)?.[1]),
+    ['503', '503', '200'],
+  );
+});
+
 test('access log has nothing of requests that no upstream answered', async (t) => {
   const { gateway, lines, ask } = await start(t, (arrived) => {
     if (arrived.target === '/reset') arrived.connection.reset();

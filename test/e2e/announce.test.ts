@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { AnnouncerContext } from '../../src/announcer/announcer.js';
 import { defineKind } from '../../src/base/kind.js';
 import { kinds } from '../../src/kinds.js';
+import { eventually } from '../support/eventually.js';
 import { expectNoOpenHandles } from '../support/open-handles.js';
 import { get, Scene } from '../support/scene.js';
 import { fixed } from '../support/upstream.js';
@@ -34,15 +35,15 @@ async function start(t: TestContext, router: string, onClose: () => Promise<void
     }),
   });
   const upstream = await scene.upstream(fixed(200, 'a'));
-  const config = `
-admin: {port: 0}
+  const config = (keys: string): string => `
+admin: {port: 0, shutdownGraceMs: 20}
 routers:
 - protocol: http
   dtab: /svc => /$/inet/127.0.0.1/${upstream.port}
   announcers: [{kind: test.announcer}, {kind: test.announcer, prefix: /other}]
-  ${router}`;
-  const gateway = await scene.gateway(config, { kinds: { ...kinds, announcer: [fake] } });
-  return { scene, gateway, events };
+  ${keys}`;
+  const gateway = await scene.gateway(config(router), { kinds: { ...kinds, announcer: [fake] } });
+  return { scene, gateway, events, config };
 }
 
 test('server is announced under each of its names, by the announcer with their prefix, at the port that it was given', async (t) => {
@@ -95,4 +96,21 @@ test('name that no announcer has the prefix of ends the start, with the prefixes
   await assert.rejects(start(t, 'servers: [{port: 0, announce: [/#/nobody/web]}]'), {
     message: 'Cannot announce a server at /#/nobody/web: announcers are /#/test.announcer, /#/other',
   });
+});
+
+test('reload takes back what is announced no longer, announces what is new, and leaves the rest alone', async (t) => {
+  const { gateway, events, config } = await start(
+    t,
+    'servers: [{port: 0, announce: [/#/other/a]}, {port: 0, announce: [/#/other/b]}]',
+  );
+  const [first, second] = gateway.ports;
+  events.splice(0);
+  await assert.rejects(
+    gateway.reload(config('servers: [{port: 0, announce: [/#/nowhere/a]}]')),
+    /Cannot announce a server at \/#\/nowhere\/a/,
+  );
+  await gateway.reload(config('servers: [{port: 0, announce: [/#/other/a]}, {port: 0, announce: [/#/other/c]}]'));
+  await eventually(() => events.length === 2);
+  assert.deepEqual(events.sort(), ['/#/other: /b taken back', `/#/other: /c 127.0.0.1:${second}`]);
+  assert.notEqual(first, second);
 });

@@ -1,7 +1,7 @@
 // The program itself: spawned as an operator would, with real ports and real signals.
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -10,86 +10,21 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../support/eventually.js';
+import { Program, START_LIMIT_MS } from '../support/program.js';
 import { RawClient } from '../support/raw-client.js';
 import { hang, startUpstream, type UpstreamRequest } from '../support/upstream.js';
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const WRITE_SCHEMA = fileURLToPath(new URL('../../config/schema/write-json-schema.js', import.meta.url));
 
-/** Starting Node on a busy machine takes its time. */
-const START_LIMIT_MS = 15_000;
-
 let directory = '';
-const programs: Program[] = [];
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'cli-e2e-'));
 });
 after(async () => {
-  // Those of tests that failed halfway.
-  for (const program of programs) program.kill('SIGKILL');
+  Program.killAll();
   await rm(directory, { recursive: true });
 });
-
-interface RunOptions {
-  readonly stdin?: string;
-  /** Flags of Node itself. */
-  readonly node?: readonly string[];
-}
-
-/** A process of the program, with what it wrote so far. */
-class Program {
-  readonly child: ChildProcess;
-  readonly written = { out: '', err: '' };
-  readonly #ended: Promise<number | null>;
-
-  constructor(args: readonly string[], { stdin = '', node = [] }: RunOptions = {}, script = MAIN) {
-    this.child = spawn(process.execPath, [...node, script, ...args], { stdio: 'pipe' });
-    programs.push(this);
-    this.#ended = once(this.child, 'close').then(([code]) => code as number | null);
-    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.written.out += text;
-    });
-    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.written.err += text;
-    });
-    // A program that does not read it may be gone already.
-    this.child.stdin?.on('error', () => {}).end(stdin);
-  }
-
-  /** The exit code; null when a signal ended it. */
-  ended(): Promise<number | null> {
-    return this.#ended;
-  }
-
-  /** The log lines so far. */
-  get log(): readonly Readonly<Record<string, unknown>>[] {
-    const lines = this.written.err.split('\n').filter((line) => line.startsWith('{'));
-    return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
-  }
-
-  /** Waits for the log line that begins with `message`. */
-  async logged(message: string): Promise<Readonly<Record<string, unknown>>> {
-    const find = () => this.log.find(({ msg }) => String(msg).startsWith(message));
-    await eventually(() => find() !== undefined || this.#die(message), { timeoutMs: START_LIMIT_MS });
-    return find() ?? assert.fail(message);
-  }
-
-  /** Resolves once the gateway serves. */
-  async serving(): Promise<{ readonly port: number; readonly adminPort: number }> {
-    const admin = await this.logged('admin on http://');
-    const server = await this.logged('serving http on 127.0.0.1:');
-    return { port: Number(server.port), adminPort: Number(admin.port) };
-  }
-
-  kill(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
-  }
-
-  #die(waitedFor: string): never {
-    throw new Error(`no log line "${waitedFor}" in: ${this.written.err}`);
-  }
-}
 
 function config(upstreamPort: number, shutdownGraceMs = 10_000): string {
   return `

@@ -22,6 +22,7 @@ export function fakeRouter(overrides: Partial<AdminRouter> = {}): AdminRouter {
     dtab: '/svc=>/#/io.l5d.fs',
     servers: ['127.0.0.1:4140'],
     clients: () => [],
+    circuits: () => [],
     ...overrides,
   };
 }
@@ -37,6 +38,7 @@ export function fakeAdminSource(overrides: Partial<AdminSource> = {}): AdminSour
     namers: [],
     pages: [],
     fallbackInterpreter: fakeInterpreter(),
+    reloader: undefined,
     requestShutdown: () => {},
   };
   return Object.defineProperties(source, Object.getOwnPropertyDescriptors(overrides));

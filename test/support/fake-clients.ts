@@ -6,6 +6,7 @@ import { MetricsScope } from '../../src/base/metrics.js';
 import type { Path } from '../../src/base/path.js';
 import { seededRandom } from '../../src/base/random.js';
 import type { EndpointClient, EndpointClientOptions } from '../../src/client/client.js';
+import { makeConnectionLimits } from '../../src/client/connection-limits.js';
 import { ClientStack } from '../../src/router/client-stack.js';
 import type { ClientSettings } from '../../src/router/settings.js';
 import type { Dispatched } from '../../src/service/exchange.js';
@@ -13,6 +14,7 @@ import { makeKind } from './make-kind.js';
 import { ManualClock } from './manual-clock.js';
 
 export class FakeEndpointClient implements EndpointClient {
+  isAvailable = true;
   readonly options: EndpointClientOptions;
   closed = 0;
 
@@ -44,10 +46,11 @@ export class FakeClients {
     this.#enableProbation = enableProbation;
   }
 
-  make = (id: Path): ClientStack => {
+  make = (id: Path, predecessor?: ClientStack): ClientStack => {
     this.made.push(id.show());
     return new ClientStack({
       id,
+      predecessor,
       settings: this.settings,
       makeEndpointClient: (options) => {
         const endpoint = new FakeEndpointClient(options);
@@ -69,9 +72,11 @@ export class FakeClients {
       accrual: makeKind(consecutiveFailures, { failures: 2 }, { random }),
       makeRequeueBudget: () => ({ deposit: () => {}, tryWithdraw: () => true, balance: 1 }),
       requestAttemptTimeoutMs: undefined,
+      minConnections: 2,
       maxConnections: 5,
       maxWaiters: 6,
-      idleTimeoutMs: 7000,
+      connectionLimits: makeConnectionLimits({ poolIdleMs: 7000 }),
+      failFastBackoff: undefined,
       noDelay: true,
       keepAlive: false,
     };

@@ -6,7 +6,7 @@ import { type Clock, realClock } from '../../src/base/clock.js';
 import type { MetricsScope } from '../../src/base/metrics.js';
 import { seededRandom } from '../../src/base/random.js';
 import { kinds as builtInKinds } from '../../src/kinds.js';
-import { type Kinds, makeLinker } from '../../src/linker.js';
+import { type Kinds, type LoadedConfig, makeLinker } from '../../src/linker.js';
 import { metricValue } from './metric-value.js';
 
 export interface TestGateway {
@@ -18,6 +18,8 @@ export interface TestGateway {
   readonly metrics: MetricsScope;
   /** Value of the counter or gauge at `components`, 0 when absent. */
   metric(...components: readonly string[]): number;
+  /** As SIGHUP does, with `config` in the file. Rejects when it is refused. Answers the ports of all listeners. */
+  reload(config: string): Promise<readonly number[]>;
   /** As SIGTERM does. */
   drain(): Promise<void>;
   close(): Promise<void>;
@@ -33,12 +35,13 @@ export interface TestGatewayOptions {
 /** `config` should say `port: 0` for admin and every server. Fails the test when the configuration is refused. */
 export async function startGateway(config: string, options: TestGatewayOptions = {}): Promise<TestGateway> {
   const kinds = options.kinds ?? builtInKinds;
-  const parsed = parseConfig(config, 'test.yaml', kinds);
-  if (!parsed.ok) assert.fail(parsed.errors.map(showConfigError).join('\n'));
+  const load = (text: string): LoadedConfig => {
+    const parsed = parseConfig(text, 'test.yaml', kinds);
+    if (!parsed.ok) assert.fail(parsed.errors.map(showConfigError).join('\n'));
+    return { ...parsed, kinds };
+  };
   const linker = makeLinker({
-    config: parsed.config,
-    raw: parsed.raw,
-    kinds,
+    ...load(config),
     build: { name: 'linkgate', version: 'test', startedAt: 0 },
     clock: options.clock ?? realClock,
     random: seededRandom(options.seed ?? 1),
@@ -52,6 +55,7 @@ export async function startGateway(config: string, options: TestGatewayOptions =
     adminPort: admin.port,
     metrics: linker.metrics,
     metric: (...components) => metricValue(linker.metrics, ...components),
+    reload: async (text) => (await linker.reload(load(text))).servers.map(({ port }) => port),
     drain: () => linker.drain(),
     close: () => linker.close(),
   };

@@ -105,6 +105,7 @@ describe('text index', () => {
         '/admin/server_info',
         '/admin/shutdown',
         '/bound-names.json',
+        '/circuits.json',
         '/client_state.json',
         '/config.json',
         '/delegator.json',

@@ -65,7 +65,7 @@ describe('admin security', () => {
 
 describe('categories of the pages', () => {
   const rows = [
-    ['controlEnabled', ['/admin/shutdown', '/logging.json']],
+    ['controlEnabled', ['/admin/shutdown', '/circuits.json', '/logging.json']],
     ['uiEnabled', ['/', '/admin/index.html', '/config.json', '/admin/metrics.json', '/delegator.json']],
     [
       'diagnosticsEnabled',

@@ -103,7 +103,7 @@ describe('program', () => {
     [['dtab', 'format', '/a'], 'dtab needs what to do: dtab fmt <dtab>'],
     [['check'], 'check needs <config>'],
     [['a.yaml', 'b.yaml'], 'run takes one <config>, got 2: "a.yaml" "b.yaml"'],
-    [['--dtab', '/a'], 'run has no option --dtab; its options are --help, --log-level'],
+    [['--dtab', '/a'], 'run has no option --dtab; its options are --help, --log-level, --watch'],
     [['-log.level=DEBUG', 'a.yaml'], 'run has no option -log.level; did you mean --log-level?'],
     [
       ['--log-level', 'LOUD', 'a.yaml'],

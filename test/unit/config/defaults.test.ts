@@ -46,11 +46,12 @@ test('a binding cache keeps the defaults of what it does not say', () => {
   });
 });
 
-test('an http server has the defaults of Linkerd', () => {
+test('an http server has the defaults of Linkerd, and a limit of connections', () => {
   assert.deepEqual(routerOf(withRouter('label: edge')).servers[0], {
     port: 4140,
     ip: '127.0.0.1',
     label: 'edge',
+    maxConnections: 20_000,
     clearContext: false,
     socketOptions: SOCKET_DEFAULTS,
     maxCallDepth: 1000,

@@ -105,23 +105,16 @@ const USES: Readonly<Partial<Record<Place, Readonly<Record<string, readonly [ref
     tracePropagator: { kind: ['kind: io.l5d.zipkin', 'kind: io.l5d.default'] },
     server: {
       tls: ['tls: {certPath: a, keyPath: b}'],
-      serverSession: ['serverSession: {idleTimeMs: 1}'],
     },
     serverSocket: {
       reuseAddr: ['reuseAddr: false', 'reuseAddr: true'],
       reusePort: ['reusePort: true', 'reusePort: false'],
-      readTimeoutMs: ['readTimeoutMs: 1'],
-      writeTimeoutMs: ['writeTimeoutMs: 1'],
     },
     client: {
       tls: ['tls: {disableValidation: true}'],
-      clientSession: ['clientSession: {lifeTimeMs: 1}'],
-      socketOptions: ['socketOptions: {}'],
-      failFast: ['failFast: true', 'failFast: false'],
       forwardClientCert: ['forwardClientCert: true', 'forwardClientCert: false'],
       requestAuthorizers: ['requestAuthorizers: []'],
     },
-    connectionPool: { minSize: ['minSize: 1', 'minSize: 0'] },
     admin: {
       tls: ['tls: {certPath: a, keyPath: b}'],
       socketOptions: ['socketOptions: {}'],

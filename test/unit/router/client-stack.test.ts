@@ -69,9 +69,11 @@ describe('client stack', () => {
     const [first, second] = clients.endpoints.map(({ options }) => options);
     assert.equal(first?.address, A);
     assert.deepEqual(
-      [first?.connectTimeoutMs, first?.maxConnections, first?.maxWaiters, first?.idleTimeoutMs],
-      [1000, 5, 6, 7000],
+      [first?.connectTimeoutMs, first?.minConnections, first?.maxConnections, first?.maxWaiters],
+      [1000, 2, 5, 6],
     );
+    assert.equal(first?.limits.poolIdleMs, 7000);
+    assert.equal(first?.ticker, second?.ticker);
     assert.deepEqual([first?.maxInitialLineBytes, first?.maxHeaderBytes], [4096, 8192]);
     assert.equal(first?.metrics, second?.metrics);
     first?.metrics.connects.inc();

@@ -4,13 +4,16 @@ import { showDtab } from '../../../src/base/dtab.js';
 import { GatewayError } from '../../../src/base/errors.js';
 import { seededRandom } from '../../../src/base/random.js';
 import {
+  addSuccessClass,
   clearRequestContext,
-  clearResponseContext,
   EMPTY_CONTEXT,
   readContext,
+  withoutContext,
   writeContext,
+  writeDeadline,
 } from '../../../src/router/context-headers.js';
 import { Headers } from '../../../src/service/headers.js';
+import { responseHead } from '../../support/requests.js';
 
 type Lines = [string, string][];
 
@@ -21,7 +24,9 @@ function names(headers: Headers): string[] {
 /** The headers that go upstream for a request with `lines`. */
 function passedOn(lines: Lines, random = seededRandom(3)): Headers {
   const headers = Headers.from(lines);
-  writeContext(headers, readContext(headers), random);
+  const context = readContext(headers);
+  writeContext(headers, context, random);
+  if (context.deadline) writeDeadline(headers, context.deadline);
   return headers;
 }
 
@@ -265,22 +270,55 @@ describe('clearContext', () => {
     );
   });
 
-  it('removes every l5d header of a response and tells whether a Linkerd made it', () => {
-    const made = Headers.from([
-      ['L5d-Err', 'no+hosts'],
-      ['Content-Type', 'text/plain'],
-      ['l5d-success-class', '0.0'],
-    ]);
-    assert.equal(clearResponseContext(made), true);
-    assert.deepEqual(names(made), ['content-type']);
+  for (const [what, status, lines, kept, hasBody] of [
+    [
+      'of a Linkerd',
+      502,
+      [
+        ['L5d-Err', 'no+hosts'],
+        ['Content-Type', 'text/plain'],
+        ['l5d-success-class', '0.0'],
+      ],
+      ['content-type'],
+      false,
+    ],
+    [
+      'of the service',
+      500,
+      [
+        ['l5d-success-class', '1.0'],
+        ['Server', 'x'],
+      ],
+      ['server'],
+      true,
+    ],
+    ['without l5d headers', 500, [['Server', 'x']], ['server'], true],
+    [
+      'that is no error, whatever it says',
+      200,
+      [
+        ['l5d-err', 'x'],
+        ['Server', 'x'],
+      ],
+      ['server'],
+      true,
+    ],
+  ] as [string, number, Lines, string[], boolean][]) {
+    it(`removes every l5d header of a response ${what}, and ${hasBody ? 'keeps its body' : 'its body'}`, () => {
+      const head = withoutContext(
+        responseHead(status, { headers: Headers.from(lines), hasBody: true, contentLength: 9 }),
+      );
+      assert.deepEqual([names(head.headers), head.hasBody, head.status], [kept, hasBody, status]);
+    });
+  }
+});
 
-    const served = Headers.from([
-      ['l5d-success-class', '1.0'],
-      ['Server', 'x'],
-    ]);
-    assert.equal(clearResponseContext(served), false);
-    assert.deepEqual(names(served), ['server']);
-
-    assert.equal(clearResponseContext(Headers.from([['Server', 'x']])), false);
+describe('success class', () => {
+  it('is added to a response, in place of one that another gateway wrote', () => {
+    const headers = Headers.from([['Server', 'x']]);
+    addSuccessClass(headers, true);
+    assert.deepEqual(headers.getAll('l5d-success-class'), ['1.0']);
+    addSuccessClass(headers, false);
+    assert.deepEqual(headers.getAll('l5d-success-class'), ['0.0']);
   });
 });

@@ -56,6 +56,24 @@ describe('error responder', () => {
     assert.deepEqual(of('request-line-too-long', 'headers-too-large'), [414, 431]);
   });
 
+  it('tells when to try again in whole seconds, rounded up and never 0, whatever else it may tell', () => {
+    const after = (retryAfterMs: number, clearContext = false) =>
+      respond('circuit-open', 'x', { retryAfterMs, clearContext }).fields['retry-after'];
+    assert.deepEqual(
+      [0, 1, 1000, 1001, 30_000].map((ms) => after(ms)),
+      ['1', '1', '1', '2', '30'],
+    );
+    assert.equal(after(30_000, true), '30');
+    assert.equal(respond('no-hosts', 'x').fields['retry-after'], undefined);
+  });
+
+  it('calls what a circuit breaker refused not retryable: a gateway in front would only multiply the load', () => {
+    for (const code of ['circuit-open', 'circuit-full'] as const) {
+      const { status, fields } = respond(code, 'no', { retryAfterMs: 5000 });
+      assert.deepEqual([status, fields['l5d-err'], fields['l5d-retryable']], [503, 'no', undefined]);
+    }
+  });
+
   it('puts the message in the body and, form-encoded, in l5d-err', () => {
     const { head, text, fields } = respond('bad-request', 'a b\n"c" é+*-._~');
     assert.equal(text, 'a b\n"c" é+*-._~');

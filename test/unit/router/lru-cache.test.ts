@@ -124,4 +124,59 @@ describe('LRU cache', () => {
     assert.equal(cache.size, 0);
     assert.equal(clock.pendingTimers, 0);
   });
+
+  it('takes new limits at once: the least recently used leave until it has room for no more than those', () => {
+    const { cache, add, get, counts } = setUp(4);
+    const entries = [add('a'), add('b'), add('c'), add('d')];
+    get('a');
+    cache.limit({ maxEntries: 2, idleTtlMs: 1000 });
+    assert.deepEqual(
+      entries.map(({ closed }) => closed),
+      [0, 1, 1, 0],
+    );
+    assert.deepEqual(counts(), [4, 2, 0]);
+    cache.limit({ maxEntries: 3, idleTtlMs: 1000 });
+    add('e');
+    assert.deepEqual([cache.size, counts()], [3, [5, 2, 0]]);
+    add('f');
+    assert.deepEqual([cache.size, counts()], [3, [6, 3, 0]]);
+  });
+
+  it('expires what it holds by its new idle time, counted from the last use', () => {
+    const { clock, cache, add, counts } = setUp();
+    const a = add('a');
+    clock.advance(300);
+    cache.limit({ maxEntries: 2, idleTtlMs: 400 });
+    assert.equal(clock.pendingTimers, 1);
+    clock.advance(99);
+    assert.equal(a.closed, 0);
+    clock.advance(1);
+    assert.equal(a.closed, 1);
+
+    const b = add('b');
+    clock.advance(300);
+    cache.limit({ maxEntries: 2, idleTtlMs: 2000 });
+    clock.advance(1699);
+    assert.equal(b.closed, 0);
+    clock.advance(1);
+    assert.deepEqual([b.closed, counts(), clock.pendingTimers], [1, [2, 0, 2], 0]);
+  });
+
+  it('expires at once what has been idle for longer than its new idle time', () => {
+    const { clock, cache, add } = setUp();
+    const a = add('a');
+    clock.advance(500);
+    const b = add('b');
+    cache.limit({ maxEntries: 2, idleTtlMs: 100 });
+    clock.advance(1);
+    assert.deepEqual([a.closed, b.closed], [1, 0]);
+    clock.advance(99);
+    assert.equal(b.closed, 1);
+  });
+
+  it('has no timer while it is empty, whatever its limits', () => {
+    const { clock, cache } = setUp();
+    cache.limit({ maxEntries: 1, idleTtlMs: 10 });
+    assert.equal(clock.pendingTimers, 0);
+  });
 });

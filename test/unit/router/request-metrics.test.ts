@@ -36,8 +36,7 @@ describe('request metrics', () => {
     const metrics = new RequestMetrics(scope);
     for (const error of [new GatewayError('no-hosts', ''), new GatewayError('no-hosts', ''), new RangeError('x')]) {
       metrics.started();
-      metrics.ended(false, 1);
-      metrics.failedBy(error);
+      metrics.ended(false, 1, error);
     }
     assert.equal(metricValue(scope, 'failures'), 3);
     assert.equal(metricValue(scope, 'failures', 'no-hosts'), 2);
@@ -68,8 +67,7 @@ describe('shared request metrics', () => {
     const metrics = shared.acquire('svc/web');
     metrics.started();
     shared.release('svc/web');
-    metrics.ended(false, 1);
-    metrics.failedBy(new GatewayError('caller-gone', ''));
+    metrics.ended(false, 1, new GatewayError('caller-gone', ''));
     assert.deepEqual([...scope.children.keys()], []);
   });
 });

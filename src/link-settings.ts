@@ -1,0 +1,140 @@
+// Settings: the checked keys of one listener, service or client in, what the data plane works with out. Nothing is started.
+
+import type { RouterConfig, ServerConfig } from '../config/schema/linkerd.js';
+import type { AccrualContext, AccrualFactory } from './accrual/accrual.js';
+import type { BalancerContext, BalancerFactory } from './balancer/balancer.js';
+import { makeBackoff } from './base/backoff-config.js';
+import { canonicalJson } from './base/canonical-json.js';
+import type { Clock } from './base/clock.js';
+import type { Kind } from './base/kind.js';
+import type { MetricsScope } from './base/metrics.js';
+import type { Random } from './base/random.js';
+import { makeServiceBreakers } from './breaker/service-breaker.js';
+import type { ResponseClassifier } from './classifier/classifier.js';
+import { makeConnectionLimits } from './client/connection-limits.js';
+import { failFastBackoff } from './client/fail-fast.js';
+import { makePlugin } from './make-plugin.js';
+import { makeRetryBudget } from './retry/retry-budget.js';
+import { makeForwarded } from './router/forwarded.js';
+import type { ServerStackOptions } from './router/server-stack.js';
+import type { ClientSettings, ServiceSettings } from './router/settings.js';
+import type { Http1ServerOptions } from './server/http1-options.js';
+
+/** The part of the kind table that services and clients are made of. */
+export interface SettingsKinds {
+  readonly balancer: readonly Kind<unknown, BalancerContext, BalancerFactory>[];
+  readonly accrual: readonly Kind<unknown, AccrualContext, AccrualFactory>[];
+  readonly classifier: readonly Kind<unknown, undefined, ResponseClassifier>[];
+}
+
+export interface SettingsContext {
+  readonly kinds: SettingsKinds;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export function serviceSettings(
+  keys: RouterConfig['service']['base'],
+  { kinds, clock, random }: SettingsContext,
+): ServiceSettings {
+  const { circuitBreaker } = keys;
+  const { budget, backoff } = keys.retries;
+  return {
+    totalTimeoutMs: positive(keys.totalTimeoutMs),
+    classifier: makePlugin(kinds.classifier, keys.responseClassifier, undefined),
+    makeRetryBudget: () => makeRetryBudget(budget, clock),
+    retryBackoff: makeBackoff(backoff, random),
+    retryBufferBytes: keys.retryBufferKB * 1024,
+    makeBreaker: circuitBreaker?.enabled ? makeServiceBreakers(circuitBreaker, clock) : undefined,
+    breakerWords: canonicalJson({ ...circuitBreaker, fallback: circuitBreaker?.fallback?.show() }),
+  };
+}
+
+export function clientSettings(
+  keys: RouterConfig['client']['base'],
+  { kinds, clock, random }: SettingsContext,
+): ClientSettings {
+  const { hostConnectionPool: pool, socketOptions } = keys;
+  return {
+    balancer: makePlugin(kinds.balancer, keys.loadBalancer, { clock, random }),
+    accrual: makePlugin(kinds.accrual, keys.failureAccrual, { random }),
+    makeRequeueBudget: () => makeRetryBudget(keys.requeueBudget, clock),
+    requestAttemptTimeoutMs: positive(keys.requestAttemptTimeoutMs),
+    minConnections: pool.minSize,
+    maxConnections: pool.maxSize ?? Number.POSITIVE_INFINITY,
+    maxWaiters: pool.maxWaiters ?? Number.POSITIVE_INFINITY,
+    connectionLimits: makeConnectionLimits({
+      readTimeoutMs: socketOptions.readTimeoutMs,
+      writeTimeoutMs: socketOptions.writeTimeoutMs,
+      poolIdleMs: pool.idleTimeMs,
+      sessionIdleMs: keys.clientSession?.idleTimeMs,
+      sessionLifeMs: keys.clientSession?.lifeTimeMs,
+    }),
+    failFastBackoff: keys.failFast ? failFastBackoff(random) : undefined,
+    noDelay: socketOptions.noDelay,
+    keepAlive: socketOptions.keepAlive,
+  };
+}
+
+export interface ListenerContext {
+  readonly router: RouterConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** `rt/<label>/server/<ip>/<port>`. */
+  readonly metrics: MetricsScope;
+}
+
+export function serverStackOptions(
+  config: ServerConfig,
+  { router, random, metrics }: ListenerContext,
+): ServerStackOptions {
+  return {
+    maxConcurrentRequests: config.maxConcurrentRequests ?? Number.POSITIVE_INFINITY,
+    timeoutMs: config.timeoutMs,
+    clearContext: config.clearContext,
+    addForwarded:
+      config.addForwardedHeader && makeForwarded(config.addForwardedHeader, { routerLabel: router.label, random }),
+    timestampHeader: config.timestampHeader,
+    maxCallDepth: config.maxCallDepth,
+    maxHeaderBytes: headLimits(router).maxHeaderBytes,
+    maxBodyBytes: router.maxErrResponseKB * 1024,
+    metrics,
+  };
+}
+
+/** Without what serves its requests. */
+export function listenerOptions(
+  config: ServerConfig,
+  { router, clock, metrics }: ListenerContext,
+): Omit<Http1ServerOptions, 'serve' | 'refuse'> {
+  const { noDelay, keepAlive, backlog, readTimeoutMs, writeTimeoutMs } = config.socketOptions;
+  const { idleTimeMs, lifeTimeMs } = config.serverSession ?? {};
+  return {
+    ip: config.ip,
+    port: config.port,
+    noDelay,
+    keepAlive,
+    maxConnections: config.maxConnections,
+    ...(backlog === undefined ? {} : { backlog }),
+    ...(readTimeoutMs === undefined ? {} : { readTimeoutMs: readTimeoutMs || Number.POSITIVE_INFINITY }),
+    ...(writeTimeoutMs === undefined ? {} : { writeTimeoutMs: writeTimeoutMs || Number.POSITIVE_INFINITY }),
+    ...(idleTimeMs === undefined ? {} : { idleTimeoutMs: idleTimeMs }),
+    ...(lifeTimeMs === undefined ? {} : { lifeTimeMs }),
+    ...headLimits(router),
+    clock,
+    metrics,
+  };
+}
+
+/** Bytes of the first line and of the whole head of a message. */
+export function headLimits({ maxInitialLineKB, maxHeadersKB }: RouterConfig): {
+  readonly maxInitialLineBytes: number;
+  readonly maxHeaderBytes: number;
+} {
+  return { maxInitialLineBytes: maxInitialLineKB * 1024, maxHeaderBytes: maxHeadersKB * 1024 };
+}
+
+/** Timeouts of 0 or less are none. */
+function positive(ms: number | undefined): number | undefined {
+  return ms !== undefined && ms > 0 ? ms : undefined;
+}

@@ -1,0 +1,95 @@
+// TimeLimits: the caller's deadline and the timeouts of the configuration in; a call to the request when the earliest of them
+// has come, and the deadline that the upstream is told, out.
+
+import type { Clock, TimerHandle } from '../base/clock.js';
+import { GatewayError } from '../base/errors.js';
+import type { Headers } from '../service/headers.js';
+import { removeDeadline, writeDeadline } from './context-headers.js';
+import { type Deadline, showInstant, tightened } from './deadline.js';
+import type { Endpoint } from './endpoint.js';
+import { showDuration } from './error-responder.js';
+
+/** The request, as its limits see it. Nothing is called after `end`, nor for an attempt after `endAttempt`. */
+export interface LimitedRequest {
+  /** `ofCaller`: by its deadline, so that it says nothing of the service. */
+  outOfTime(error: GatewayError, ofCaller: boolean): void;
+  attemptOutOfTime(error: GatewayError): void;
+}
+
+/** Node's timers cannot wait longer (24 days) and would fire at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Made for a request that has a limit: most have none. Limits are for the wait for a response: call `end` when it begins. */
+export class TimeLimits {
+  readonly #clock: Clock;
+  readonly #request: LimitedRequest;
+  #endsAt = Number.POSITIVE_INFINITY;
+  #timer: TimerHandle | undefined;
+  #attemptTimer: TimerHandle | undefined;
+  /** For all attempts: the strictest of what the caller told and the timeouts of the request. */
+  #deadline: Deadline | undefined;
+  /** It is the caller's by another clock than ours, and nobody's to change. */
+  #isForeign = false;
+  #isTold = false;
+
+  constructor(clock: Clock, request: LimitedRequest) {
+    this.#clock = clock;
+    this.#request = request;
+  }
+
+  /** Before all other limits. `ms` are left until `deadline`; undefined: our clocks differ, so it is only passed on. */
+  obey(deadline: Deadline, ms: number | undefined): void {
+    this.#deadline = deadline;
+    this.#isForeign = ms === undefined;
+    if (ms !== undefined) this.#endAfter(Math.ceil(ms), () => this.#request.outOfTime(deadlineError(deadline), true));
+  }
+
+  /** From now the request has `ms`, by the timeout of `what`. */
+  limit(ms: number, what: string): void {
+    if (!this.#isForeign) this.#deadline = tightened(this.#deadline, this.#clock.epochMs(), ms);
+    this.#endAfter(ms, () => this.#request.outOfTime(timeoutError(ms, what), false));
+  }
+
+  /** From now the attempt at `endpoint` has `ms`, where that is configured. Writes the deadline that its upstream is told. */
+  beginAttempt(headers: Headers, ms: number | undefined, endpoint: Endpoint): void {
+    let deadline = this.#deadline;
+    if (ms !== undefined) {
+      if (!this.#isForeign) deadline = tightened(deadline, this.#clock.epochMs(), ms);
+      if (ms <= LONGEST_MS) this.#attemptTimer = this.#clock.after(ms, () => this.#attemptOver(ms, endpoint));
+    }
+    if (deadline) writeDeadline(headers, deadline);
+    else if (this.#isTold) removeDeadline(headers);
+    this.#isTold = deadline !== undefined;
+  }
+
+  endAttempt(): void {
+    this.#attemptTimer?.cancel();
+  }
+
+  end(): void {
+    this.#timer?.cancel();
+    this.#attemptTimer?.cancel();
+  }
+
+  #endAfter(ms: number, ended: () => void): void {
+    const endsAt = this.#clock.now() + ms;
+    if (ms > LONGEST_MS || endsAt >= this.#endsAt) return;
+    this.#endsAt = endsAt;
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(ms, ended);
+  }
+
+  #attemptOver(ms: number, endpoint: Endpoint): void {
+    this.#request.attemptOutOfTime(timeoutError(ms, endpoint.toString()));
+  }
+}
+
+function deadlineError(deadline: Deadline): GatewayError {
+  const message = `exceeded the caller's deadline (l5d-ctx-deadline) of ${showInstant(deadline)} while waiting for a response`;
+  return new GatewayError('request-timed-out', message);
+}
+
+/** Finagle's message. */
+function timeoutError(ms: number, what: string): GatewayError {
+  return new GatewayError('request-timed-out', `exceeded ${showDuration(ms)} to ${what} while waiting for a response`);
+}
