@@ -14,6 +14,11 @@ import { ALL_DOWN } from './settings.js';
 const BACKENDS = 5;
 const WELL_MS = 2000;
 /**
+ * Of the rate of the other scenarios. In an outage each attempt costs a connection, which is ten times a request, and a core that
+ * is full makes callers wait whatever the gateway does.
+ */
+const RATE_SHARE = 1 / 4;
+/**
  * The gateway's timer starts when it has read the request, and the load's watch when it has written it; its answer is then to be
  * written and read. That takes two turns of each event loop. How late the load itself was is measured, and comes on top.
  */
@@ -59,7 +64,8 @@ export const allDown: FaultScenario = {
 };
 
 async function measure(bench: FaultBench, { name, behaviours }: (typeof OUTAGES)[number]): Promise<Measured> {
-  const { requestsPerSecond, seconds, roles } = bench;
+  const { seconds, roles } = bench;
+  const requestsPerSecond = bench.requestsPerSecond * RATE_SHARE;
   const backends = await Backends.start({ count: BACKENDS, pin: roles.load });
   try {
     const { service, client } = ALL_DOWN;
@@ -78,6 +84,9 @@ async function measure(bench: FaultBench, { name, behaviours }: (typeof OUTAGES)
         host: 'web',
         requestsPerSecond,
         maxSeconds,
+        // As many as can be under way: Node accepts one a turn of its event loop, and how long a burst of callers that all
+        // connect anew waits for that is another question than how long one waits for its answer.
+        connections: Math.ceil(1.5 * requestsPerSecond * (service.totalTimeoutMs / 1000)),
         pin: roles.load,
       });
       try {

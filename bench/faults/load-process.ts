@@ -1,10 +1,11 @@
 // A program: GETs at a steady rate to one port, whatever becomes of them (open loop), until its parent says stop; then what became
-// of each. Arguments: port, requests/s, most seconds, Host.
+// of each. Arguments: port, requests/s, most seconds, Host, connections to open beforehand.
 //
 // A request takes an idle connection or a new one, never a place in a queue: what hangs must not slow down what comes behind it.
 // It is not sent again. It sleeps between the milliseconds, as whether requests fail is the question here, not microseconds.
 
 import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { nowMs } from '../proxy/metronome.js';
 import { backendOf } from './backend.js';
 import { OUTCOME, type Outcomes } from './outcomes.js';
@@ -20,6 +21,7 @@ const EXAMPLES = { count: 10, characters: 300 };
 
 const [port = 0, rate = 0, seconds = 0] = process.argv.slice(2, 5).map(Number);
 const host = process.argv[5] ?? '';
+const connections = Number(process.argv[6] ?? 0);
 const most = Math.ceil(rate * seconds);
 const writtenMs = new Float64Array(most).fill(Number.NaN);
 const endedMs = new Float64Array(most).fill(Number.NaN);
@@ -34,7 +36,7 @@ let lateMs = 0;
 
 class Connection {
   readonly #socket: Socket;
-  /** The request under way; -1 for none. */
+  /** The request under way; -1 for none, and for a connection that is opened beforehand. */
   #number: number;
   #received = '';
 
@@ -42,7 +44,10 @@ class Connection {
     this.#number = number;
     this.#socket = connect({ host: '127.0.0.1', port, noDelay: true });
     this.#socket.setEncoding('latin1');
-    this.#socket.on('connect', () => this.#write());
+    this.#socket.on('connect', () => {
+      if (this.#number >= 0) this.#write();
+      else idle.add(this);
+    });
     this.#socket.on('data', (text: string) => this.#read(text));
     this.#socket.on('end', () => idle.delete(this));
     this.#socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -140,6 +145,8 @@ process.on('message', () => {
   stoppedAtMs = nowMs();
 });
 process.on('disconnect', () => process.exit());
+for (let i = 0; i < connections; i++) new Connection(-1);
+while (idle.size < connections) await pause(TICK_MS);
 const startMs = nowMs();
 lookedAtMs = startMs;
 answer({ type: 'started', startMs });

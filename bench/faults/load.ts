@@ -10,6 +10,8 @@ export interface LoadOptions {
   readonly requestsPerSecond: number;
   /** It sends nothing after that. */
   readonly maxSeconds: number;
+  /** Open before the first request is due; more are opened where these do not suffice. Default 0. */
+  readonly connections?: number;
   /** Prefix of the command line. */
   readonly pin: readonly string[];
 }
@@ -22,8 +24,8 @@ export class Load {
   }
 
   /** Resolves when the first request is due. */
-  static async start({ port, host, requestsPerSecond, maxSeconds, pin }: LoadOptions): Promise<Load> {
-    const args = [`${port}`, `${requestsPerSecond}`, `${Math.ceil(maxSeconds)}`, host];
+  static async start({ port, host, requestsPerSecond, maxSeconds, connections = 0, pin }: LoadOptions): Promise<Load> {
+    const args = [`${port}`, `${requestsPerSecond}`, `${Math.ceil(maxSeconds)}`, host, `${connections}`];
     const load = new Load(new Child('load-process.js', args, pin));
     await load.#child.hear();
     return load;

@@ -15,7 +15,7 @@ export interface Ejectable extends FailureAccrual {
 export class EjectionLimit {
   readonly #maxEjectedPercent: number;
   /** In the order in which they were made. */
-  readonly #members = new Set<Ejectable>();
+  #members = new Set<Ejectable>();
 
   /** `maxEjectedPercent`: 0 to below 100. */
   constructor(maxEjectedPercent: number) {
@@ -29,7 +29,7 @@ export class EjectionLimit {
   /** Forgets those that are not among `members`. If too many of the others are out now, some are let in again. */
   update(members: readonly FailureAccrual[]): void {
     const staying = new Set(members);
-    for (const member of this.#members) if (!staying.has(member)) this.#members.delete(member);
+    this.#members = new Set([...this.#members].filter((member) => staying.has(member)));
     let surplus = this.#out() - this.#limit;
     for (const member of this.#members) {
       if (surplus <= 0) return;

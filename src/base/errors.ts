@@ -56,7 +56,12 @@ export class GatewayError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
+    const { stackTraceLimit } = Error;
+    // What befalls requests is told by code and message. In an outage every request has errors, and recording the stack of one
+    // costs more than proxying a request does.
+    if (code !== 'internal') Error.stackTraceLimit = 0;
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'GatewayError';
     this.code = code;
     this.resend = options.resend ?? 'no';

@@ -55,7 +55,7 @@ export class ClientStack implements Closable {
   readonly requeueLimit: Counter;
   readonly #options: ClientStackOptions;
   readonly #balancer: Balancer<Endpoint>;
-  readonly #endpoints = new Map<string, Endpoint>();
+  #endpoints = new Map<string, Endpoint>();
   readonly #clientMetrics: ClientMetrics;
   readonly #ticker: Ticker;
   readonly #failFast: FailFastOptions | undefined;
@@ -180,6 +180,8 @@ export class ClientStack implements Closable {
 
   /** `probation`: endpoints that left the set stay for as long as they are healthy. */
   #replaceEndpoints(addresses: readonly Address[], probation: boolean): void {
+    // A Map that entries come to and go from keeps those that went, by way of its old tables, until a full collection.
+    this.#endpoints = new Map(this.#endpoints);
     const gone = new Set(this.#endpoints.keys());
     for (const address of addresses) {
       // The authority is part of what is sent, so another one is another endpoint.
