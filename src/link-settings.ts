@@ -112,6 +112,7 @@ export function listenerOptions(
   return {
     ip: config.ip,
     port: config.port,
+    h2: config.h2,
     noDelay,
     keepAlive,
     maxConnections: config.maxConnections,

@@ -16,6 +16,12 @@ export function httpServerSchema() {
     ip: text.default(LOOPBACK).describe('Address or host name to listen on. Default: loopback.'),
     label: text.exactOptional().describe("Name of the server. Default: the router's label."),
     tls: serverTlsSchema().exactOptional().describe('Speak TLS to callers.'),
+    h2: flag
+      .default(false)
+      .describe(
+        'Take HTTP/2 on the same port as HTTP/1.1, of callers that speak it from the first byte on ("prior knowledge"). ' +
+          'New. Default false.',
+      ),
     maxConcurrentRequests: count(1)
       .exactOptional()
       .describe('Requests served at a time; more are refused at once. Default: unlimited.'),

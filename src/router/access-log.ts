@@ -99,7 +99,7 @@ class FileAccessLog implements AccessLog {
     const length = response.contentLength < 0 ? '-' : response.contentLength;
     this.#file?.write(
       `${word(headers.get('host'))} ${remoteAddress} - - [${this.#stamp}] "${request.method} ${word(request.target)} HTTP/${
-        request.version
+        request.version === '2' ? '2.0' : request.version
       }" ${response.status} ${length} "${quoted(headers.get('referer'))}" "${quoted(headers.get('user-agent'))}"\n`,
       now,
     );

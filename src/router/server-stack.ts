@@ -7,6 +7,7 @@ import type { Counter, MetricsScope } from '../base/metrics.js';
 import type { Refusal } from '../server/server.js';
 import type { Exchange } from '../service/exchange.js';
 import type { Headers } from '../service/headers.js';
+import type { HttpVersion } from '../service/message.js';
 import { clearRequestContext, EMPTY_CONTEXT, type RequestContext, readContext } from './context-headers.js';
 import { type Deadline, msLeft, showInstant } from './deadline.js';
 import { type ErrorResponderOptions, makeErrorResponder, type RespondToError } from './error-responder.js';
@@ -107,9 +108,12 @@ export class ServerStack implements Closable {
 }
 
 /** `Via` entry of this hop. `linkerd`, because call depth is counted together with 1.x hops on the way. */
-export function viaEntry(version: string): string {
-  return version === '1.0' ? '1.0 linkerd' : '1.1 linkerd';
+export function viaEntry(version: HttpVersion): string {
+  return VIA[version];
 }
+
+/** RFC 9110 §7.6.3: the version that the message came by, without `HTTP/`. */
+const VIA: Readonly<Record<HttpVersion, string>> = { '1.0': '1.0 linkerd', '1.1': '1.1 linkerd', '2': '2 linkerd' };
 
 /** Adds our entry to Via, joining several lines into one: 1.x lost all but the first. */
 export function appendVia(headers: Headers, entry: string): void {

@@ -37,6 +37,18 @@ export interface ConnectionLimits {
   readonly maxConnections: number;
 }
 
+/** What connections measure their waiting with. */
+export interface SweepTime {
+  /** Milliseconds, as of the last sweep; its zero has no meaning. */
+  readonly now: number;
+  readonly limits: ConnectionLimits;
+}
+
+/** `since` may be as old as the sweep before it was noted, so one sweep is added: no limit ends early. */
+export function isOver({ now, limits }: SweepTime, since: number, limitMs: number): boolean {
+  return now - since >= limitMs + limits.sweepMs;
+}
+
 export function connectionLimits(options: Http1ServerOptions): ConnectionLimits {
   const { readTimeoutMs = Number.POSITIVE_INFINITY, lifeTimeMs = Number.POSITIVE_INFINITY } = options;
   const timeouts = {

@@ -16,6 +16,8 @@ export interface ConnectionMetrics {
   readonly readTimeouts: Counter;
   /** Closed for not taking what was sent to them. */
   readonly writeTimeouts: Counter;
+  /** Of `connects`, those that turned out to speak HTTP/2. */
+  readonly h2Connects: Counter;
   /** Closed for `idleTimeoutMs` and `lifeTimeMs`, under Finagle's names. */
   readonly idleExpired: Counter;
   readonly lifeExpired: Counter;
@@ -32,6 +34,7 @@ export function connectionMetrics(scope: MetricsScope): ConnectionMetrics {
     evicted: scope.counter('connections_evicted'),
     readTimeouts: scope.counter('read_timeout'),
     writeTimeouts: scope.counter('write_timeout'),
+    h2Connects: scope.counter('h2', 'connects'),
     idleExpired: scope.counter('expired', 'idle'),
     lifeExpired: scope.counter('expired', 'lifetime'),
   };

@@ -11,26 +11,28 @@ import { ChunkedDecoder } from '../wire/chunked-decoder.js';
 import { type HeadLimits, HeadReader } from '../wire/head-reader.js';
 import { writeResponseHead } from '../wire/head-writer.js';
 import { MessageWriter } from '../wire/message-writer.js';
-import { adoptPushSocket, HOLD_BYTES, PushReads, PushWrites } from '../wire/push-socket.js';
+import { HOLD_BYTES, type PushReads, type PushWrites } from '../wire/push-socket.js';
 import { type ParsedRequest, parseRequestHead } from '../wire/request-head.js';
-import type { ConnectionLimits } from './connection-limits.js';
+import { CallerSocket, type SocketOwner } from './caller-socket.js';
+import { isOver, type SweepTime } from './connection-limits.js';
 import type { ConnectionMetrics } from './connection-metrics.js';
 import { Http1Exchange, type Http1ExchangeOwner } from './http1-exchange.js';
 import type { Http1ServerOptions } from './http1-options.js';
-import type { IdleEntry, IdleOrder } from './idle-order.js';
+import type { IdleOrder } from './idle-order.js';
+import type { ServerConnection } from './server-connection.js';
+import { TakenWatch } from './taken-watch.js';
 
 /** What the connections of one server share. */
-export interface Http1ConnectionContext {
+export interface Http1ConnectionContext extends SweepTime {
   readonly options: Http1ServerOptions;
-  readonly limits: ConnectionLimits;
   readonly headLimits: HeadLimits;
   readonly metrics: ConnectionMetrics;
   readonly draining: boolean;
-  /** Milliseconds, as of the last sweep; its zero has no meaning. */
-  readonly now: number;
   /** Those between requests, by when they came to be so. */
-  readonly idle: IdleOrder<Http1Connection>;
-  closed(connection: Http1Connection): void;
+  readonly idle: IdleOrder<ServerConnection>;
+  closed(connection: ServerConnection): void;
+  /** The caller speaks HTTP/2: another connection goes on in place of this one. `rest`: what came behind `H2_HEAD`. */
+  beginH2(connection: Http1Connection, caller: CallerSocket, rest: Buffer): void;
 }
 
 /**
@@ -42,28 +44,30 @@ export interface Http1ConnectionContext {
  */
 type Mode = 'head' | 'length' | 'chunked' | 'wait' | 'tunnel' | 'linger';
 
+/** How a connection of HTTP/2 begins, as far as it can be read as the head of a request (RFC 9113 §3.4). */
+const H2_HEAD = 'PRI * HTTP/2.0\r\n';
+const LETTER_P = 80;
+
 /** Body bytes of a request already answered that are read and dropped to keep the connection; a longer rest closes it. */
 const MAX_DISCARDED_BYTES = 256 * 1024;
 
 /** `#readAt` while the caller may wait for a 100 before it sends its body. */
 const NOTHING_OWED = Number.POSITIVE_INFINITY;
 
-const CONNECTION = Symbol('connection');
-type ConnectionSocket = Socket & { [CONNECTION]: Http1Connection };
-
-export class Http1Connection implements Http1ExchangeOwner, IdleEntry<Http1Connection> {
-  readonly connectionId: number;
-  /** `clock.now()` when it was accepted. */
-  readonly openedAt: number;
+export class Http1Connection implements Http1ExchangeOwner, ServerConnection, SocketOwner {
+  readonly caller: CallerSocket;
   readonly writer: MessageWriter;
-  older: Http1Connection | undefined;
-  newer: Http1Connection | undefined;
+  readonly streams = 0;
+  older: ServerConnection | undefined;
+  newer: ServerConnection | undefined;
   readonly #socket: Socket;
   readonly #reads: PushReads;
   readonly #writes: PushWrites;
   readonly #context: Http1ConnectionContext;
   readonly #reader: HeadReader;
   #mode: Mode = 'head';
+  /** What has come may still turn out to be HTTP/2. Undefined: nothing has come. */
+  #mayBeH2: boolean | undefined;
   #bodyLeft = 0;
   #decoder: ChunkedDecoder | undefined;
   #exchange: Http1Exchange | undefined;
@@ -77,9 +81,7 @@ export class Http1Connection implements Http1ExchangeOwner, IdleEntry<Http1Conne
   #waitingSince: number;
   /** The same when the last byte came that was owed to us, or when it began to be owed. */
   #readAt: number;
-  /** The same when the caller was last seen to have taken a byte, and how many it had; the latter -1: none was held. */
-  #takenAt: number;
-  #taken = -1;
+  readonly #taken = new TakenWatch();
   /** It has lived for `lifeTimeMs`. */
   #isOld = false;
   #callerEnded = false;
@@ -89,50 +91,24 @@ export class Http1Connection implements Http1ExchangeOwner, IdleEntry<Http1Conne
   #stalled = false;
 
   constructor(accepted: Socket, connectionId: number, context: Http1ConnectionContext) {
-    this.#reads = new PushReads((bytes) => this.#onData(bytes));
-    const socket = adoptPushSocket(accepted, this.#reads);
-    this.#socket = socket;
-    this.#writes = new PushWrites(socket, context.metrics.bytesSent);
+    const { clock } = context.options;
+    this.caller = new CallerSocket(accepted, connectionId, clock.now(), context.metrics.bytesSent, this);
+    this.#socket = this.caller.socket;
+    this.#reads = this.caller.reads;
+    this.#writes = this.caller.writes;
     this.writer = new MessageWriter(this.#writes);
-    this.connectionId = connectionId;
-    this.openedAt = context.options.clock.now();
     this.#context = context;
     this.#waitingSince = context.now;
     this.#readAt = context.now;
-    this.#takenAt = context.now;
     this.#reader = new HeadReader(context.headLimits);
     context.idle.touch(this);
-    // Shared listeners that find the connection on the socket: ten thousand idle connections need no closures of their own.
-    (socket as ConnectionSocket)[CONNECTION] = this;
-    socket.on('drain', onDrain);
-    socket.on('end', onEnd);
-    socket.on('error', onError);
-    socket.on('close', onClose);
-  }
-
-  // ---- Caller ----
-
-  get remoteAddress(): string {
-    return this.#socket.remoteAddress ?? '';
-  }
-
-  get remotePort(): number {
-    return this.#socket.remotePort ?? 0;
-  }
-
-  get localAddress(): string {
-    return this.#socket.localAddress ?? '';
-  }
-
-  get localPort(): number {
-    return this.#socket.localPort ?? 0;
-  }
-
-  get secure(): boolean {
-    return false;
   }
 
   // ---- the server's side ----
+
+  get openedAt(): number {
+    return this.caller.openedAt;
+  }
 
   /** No request is under way, and every byte of the last response is with the kernel. */
   get isIdle(): boolean {
@@ -153,16 +129,14 @@ export class Http1Connection implements Http1ExchangeOwner, IdleEntry<Http1Conne
     else this.#socket.destroy();
   }
 
-  /** The context counts elsewhere from now on. */
   countAnew(): void {
     this.#writes.sentBytes = this.#context.metrics.bytesSent;
   }
 
-  /** Called again and again: closes what has waited for too long, or was opened up to `bornBefore` and is idle. */
   sweep(bornBefore: number): void {
     const { limits, metrics } = this.#context;
     if (this.openedAt <= bornBefore) this.#isOld = true;
-    if (this.#takesNothing()) {
+    if (this.#taken.takesNothing(this.#writes, this.#context)) {
       metrics.writeTimeouts.inc();
       this.#giveUp(`the caller took no byte of its response for ${limits.writeMs} ms`);
       return;
@@ -174,21 +148,22 @@ export class Http1Connection implements Http1ExchangeOwner, IdleEntry<Http1Conne
         return;
       case 'length':
       case 'chunked':
-        if (this.#socket.isPaused() || !this.#isOver(this.#readAt, limits.bodyReadMs)) return;
+        if (this.#socket.isPaused() || !isOver(this.#context, this.#readAt, limits.bodyReadMs)) return;
         metrics.readTimeouts.inc();
         this.#refuse(
           new GatewayError('request-timeout', `no byte of the request body came for ${limits.bodyReadMs} ms`),
         );
         return;
       case 'tunnel':
-        if (this.#callerEnded || this.#socket.isPaused() || !this.#isOver(this.#readAt, limits.tunnelReadMs)) return;
+        if (this.#callerEnded || this.#socket.isPaused() || !isOver(this.#context, this.#readAt, limits.tunnelReadMs))
+          return;
         metrics.readTimeouts.inc();
         this.#giveUp(`the caller sent nothing through its tunnel for ${limits.tunnelReadMs} ms`);
         return;
       case 'linger':
         // It waits for the caller only when the caller has everything.
         if (this.#writes.isHeld) this.#waitingSince = this.#context.now;
-        else if (this.#isOver(this.#waitingSince, limits.lingerMs)) this.#socket.destroy();
+        else if (isOver(this.#context, this.#waitingSince, limits.lingerMs)) this.#socket.destroy();
         return;
       case 'wait':
         return;
@@ -204,7 +179,7 @@ export class Http1Connection implements Http1ExchangeOwner, IdleEntry<Http1Conne
     } else if (this.#isOld) {
       metrics.lifeExpired.inc();
       this.#socket.destroy();
-    } else if (this.#isOver(this.#waitingSince, limits.idleMs)) {
+    } else if (isOver(this.#context, this.#waitingSince, limits.idleMs)) {
       metrics.idleExpired.inc();
       this.#socket.destroy();
     } else if (!idle.has(this)) {
@@ -215,29 +190,13 @@ export class Http1Connection implements Http1ExchangeOwner, IdleEntry<Http1Conne
 
   #sweepHead(): void {
     const { limits, metrics } = this.#context;
-    if (!this.#isOver(this.#waitingSince, limits.headMs) && !this.#isOver(this.#readAt, limits.headReadMs)) return;
+    if (
+      !isOver(this.#context, this.#waitingSince, limits.headMs) &&
+      !isOver(this.#context, this.#readAt, limits.headReadMs)
+    )
+      return;
     metrics.readTimeouts.inc();
     this.#refuse(new GatewayError('request-timeout', 'the request head did not arrive in time'));
-  }
-
-  /** Bytes are held for the caller, and it has taken none for too long. Asked once a sweep, so that writes need not note it. */
-  #takesNothing(): boolean {
-    if (!this.#writes.isHeld) {
-      this.#taken = -1;
-      return false;
-    }
-    const { now, limits } = this.#context;
-    const taken = this.#writes.takenBytes;
-    if (taken === this.#taken) return now - this.#takenAt >= limits.writeMs;
-    this.#taken = taken;
-    this.#takenAt = now;
-    return false;
-  }
-
-  /** `since` may be as old as the sweep before it was noted, so one sweep is added: no limit ends early. */
-  #isOver(since: number, limitMs: number): boolean {
-    const { now, limits } = this.#context;
-    return now - since >= limitMs + limits.sweepMs;
   }
 
   /** The rest of what is under way is not worth waiting for. */
@@ -250,7 +209,7 @@ export class Http1Connection implements Http1ExchangeOwner, IdleEntry<Http1Conne
 
   // ---- bytes in ----
 
-  #onData(bytes: Buffer): void {
+  onData(bytes: Buffer): void {
     this.#context.metrics.bytesReceived.add(bytes.length);
     this.#readAt = this.#context.now;
     this.#consume(bytes);
@@ -303,15 +262,30 @@ export class Http1Connection implements Http1ExchangeOwner, IdleEntry<Http1Conne
 
   #readHead(bytes: Buffer, start: number): number {
     const wasStarted = this.#reader.started;
+    this.#mayBeH2 ??= this.#context.options.h2 === true && bytes[start] === LETTER_P;
     const next = this.#reader.read(bytes, start);
     if (next < 0) {
       if (!wasStarted) this.#waitingSince = this.#context.now;
       return bytes.length;
     }
+    if (this.#mayBeH2 && this.#handOver(bytes.subarray(next))) return bytes.length;
     const parsed = parseRequestHead(this.#reader);
     this.#reader.forget();
     this.#begin(parsed);
     return next;
+  }
+
+  /**
+   * At the first head of the connection. Later ones must not be taken for HTTP/2: a proxy in front that sends requests of
+   * many callers over one connection would let any of them take it over.
+   */
+  #handOver(rest: Buffer): boolean {
+    this.#mayBeH2 = false;
+    if (this.#reader.text !== H2_HEAD) return false;
+    this.#reader.forget();
+    this.#mode = 'linger';
+    this.#context.beginH2(this, this.caller, rest);
+    return true;
   }
 
   #begin({ head, keepAlive, chunked }: ParsedRequest): void {
@@ -528,19 +502,4 @@ export class Http1Connection implements Http1ExchangeOwner, IdleEntry<Http1Conne
     // Unread bytes in the socket's buffer would turn our close into a reset that can overtake the response.
     this.#socket.resume();
   }
-}
-
-function onDrain(this: Socket): void {
-  (this as ConnectionSocket)[CONNECTION].onDrain();
-}
-
-function onEnd(this: Socket): void {
-  (this as ConnectionSocket)[CONNECTION].onEnd();
-}
-
-/** A reset by the caller; `close` follows and does the work. */
-function onError(this: Socket): void {}
-
-function onClose(this: Socket): void {
-  (this as ConnectionSocket)[CONNECTION].onClose();
 }

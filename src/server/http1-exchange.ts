@@ -8,7 +8,8 @@ import { type BodyFraming, writeResponseHead } from '../wire/head-writer.js';
 import type { MessageWriter } from '../wire/message-writer.js';
 
 /** The connection, as its exchange sees it. */
-export interface Http1ExchangeOwner extends Caller {
+export interface Http1ExchangeOwner {
+  readonly caller: Caller;
   readonly writer: MessageWriter;
   /** It takes no further request. */
   readonly draining: boolean;
@@ -56,7 +57,7 @@ export class Http1Exchange implements Exchange {
   }
 
   get caller(): Caller {
-    return this.#connection;
+    return this.#connection.caller;
   }
 
   informational(head: ResponseHead): void {

@@ -12,6 +12,8 @@ export interface Http1ServerOptions {
   readonly port: number;
   readonly backlog?: number;
   readonly noDelay?: boolean;
+  /** Callers may speak HTTP/2 from the first byte on ("prior knowledge"), beside HTTP/1.1. Default false. */
+  readonly h2?: boolean;
   /** TCP keep-alive probes. */
   readonly keepAlive?: boolean;
   /** Connections open at a time. For one more the one that has been idle longest is closed; without any, it is itself. */

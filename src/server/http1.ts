@@ -1,4 +1,4 @@
-// Http1Server: listens, and makes an Http1Connection of each socket that comes in.
+// Http1Server: listens, and makes an Http1Connection of each socket that comes in; it may turn out to speak HTTP/2.
 
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { TimerHandle } from '../base/clock.js';
@@ -7,6 +7,7 @@ import { Http1Connection } from './http1-connection.js';
 import { Http1Context } from './http1-context.js';
 import type { Http1ServerOptions } from './http1-options.js';
 import type { ListenAddress, Server } from './server.js';
+import type { ServerConnection } from './server-connection.js';
 
 const log = makeLogger('server');
 
@@ -16,8 +17,8 @@ const MOST_LAST_TURNS = 1000;
 
 export class Http1Server implements Server<Http1ServerOptions> {
   readonly #server: NetServer;
-  readonly #connections = new Set<Http1Connection>();
   readonly #context: Http1Context;
+  readonly #connections: Set<ServerConnection>;
   readonly #listensOn: Pick<Http1ServerOptions, 'ip' | 'port' | 'backlog'>;
   #sweep: TimerHandle | undefined;
   #drained: (() => void) | undefined;
@@ -26,6 +27,7 @@ export class Http1Server implements Server<Http1ServerOptions> {
   constructor(options: Http1ServerOptions) {
     this.#listensOn = options;
     this.#context = new Http1Context(options, (connection) => this.#forget(connection));
+    this.#connections = this.#context.connections;
     this.#countIn(options);
     let connectionId = 0;
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket: Socket) => {
@@ -117,6 +119,11 @@ export class Http1Server implements Server<Http1ServerOptions> {
 
   #countIn({ metrics }: Http1ServerOptions): void {
     metrics.gauge(['connections'], () => this.#connections.size);
+    metrics.gauge(['streams'], () => {
+      let sum = 0;
+      for (const { streams } of this.#connections) sum += streams;
+      return sum;
+    });
     for (const connection of this.#connections) connection.countAnew();
   }
 
@@ -131,7 +138,7 @@ export class Http1Server implements Server<Http1ServerOptions> {
     return true;
   }
 
-  #forget(connection: Http1Connection): void {
+  #forget(connection: ServerConnection): void {
     this.#connections.delete(connection);
     if (this.#connections.size === 0 && this.#closed) this.#drained?.();
   }

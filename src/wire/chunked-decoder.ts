@@ -2,8 +2,8 @@
 
 import { GatewayError } from '../base/errors.js';
 import { Headers } from '../service/headers.js';
-import { isHopByHop } from './connection-options.js';
 import { headText, quote, readFieldLines } from './field-lines.js';
+import { mayBeTrailer } from './trailer-fields.js';
 
 const CR = 13;
 const LF = 10;
@@ -169,43 +169,6 @@ function hexValue(c: number): number {
   if (c >= 48 && c <= 57) return c - 48;
   if (c >= 97 && c <= 102) return c - 87;
   return c >= 65 && c <= 70 ? c - 55 : -1;
-}
-
-/**
- * Fields that route a message, authorise it or say how it is to be taken, and so may not come after it (RFC 9110
- * §6.5.1): a recipient that merges trailers into its headers would let the end of a body rewrite what was checked before.
- */
-const NOT_AS_TRAILER: ReadonlySet<string> = new Set([
-  'host',
-  'content-encoding',
-  'content-type',
-  'content-range',
-  'authorization',
-  'www-authenticate',
-  'cookie',
-  'set-cookie',
-  'expect',
-  'range',
-  'max-forwards',
-  'cache-control',
-  'pragma',
-  'age',
-  'date',
-  'expires',
-  'vary',
-  'location',
-  'retry-after',
-  'origin',
-  'forwarded',
-  'via',
-  'x-real-ip',
-  'x-request-id',
-]);
-const NOT_AS_TRAILER_PREFIXES = ['if-', 'l5d-', 'x-forwarded-', 'x-b3-', 'sec-'] as const;
-
-function mayBeTrailer(lower: string): boolean {
-  if (NOT_AS_TRAILER.has(lower) || isHopByHop(lower)) return false;
-  return !NOT_AS_TRAILER_PREFIXES.some((prefix) => lower.startsWith(prefix));
 }
 
 function parseTrailers(text: string): Headers | undefined {

@@ -29,9 +29,11 @@ export type ReadHandler = (bytes: Buffer) => void;
 
 /** Where the next read of one socket goes. */
 export class PushReads {
+  /** Where the bytes lie that the handler is given. */
   #current: Buffer = shared;
   /** What the last read brought. Messages of one connection are often of one length, and then the view serves again. */
   #view: Buffer = EMPTY;
+  /** Where the next read goes; undefined: where this one went. */
   #next: Buffer | undefined = shared;
   readonly #handler: ReadHandler;
 
@@ -46,17 +48,17 @@ export class PushReads {
 
   /** From the next read on: a buffer of the socket's own. */
   startBulk(): void {
-    if (this.isShared) this.#use(Buffer.allocUnsafeSlow(BULK_BYTES));
+    if ((this.#next ?? this.#current) === shared) this.#next = Buffer.allocUnsafeSlow(BULK_BYTES);
   }
 
   /** From the next read on: the shared buffer again. */
   endBulk(): void {
-    if (!this.isShared) this.#use(shared);
+    if ((this.#next ?? this.#current) !== shared) this.#next = shared;
   }
 
   /** Someone still holds bytes of the current buffer: the next read must not touch them. */
   handOver(): void {
-    if (!this.isShared) this.#use(Buffer.allocUnsafeSlow(BULK_BYTES));
+    if (!this.isShared) this.#next ??= Buffer.allocUnsafeSlow(BULK_BYTES);
   }
 
   /** Bytes of a buffer that nobody else knows, from a socket without `onread`. */
@@ -70,9 +72,9 @@ export class PushReads {
     return {
       // Node asks after each read. The types want a buffer; no answer means the same one again.
       buffer: () => {
-        const next = this.#next as Buffer;
-        this.#next = undefined;
-        return next;
+        const next = this.#next;
+        if (next) this.#use(next);
+        return next as Buffer;
       },
       callback: (read) => {
         if (read !== this.#view.length) this.#view = this.#current.subarray(0, read);
@@ -85,7 +87,7 @@ export class PushReads {
   #use(buffer: Buffer): void {
     this.#view = EMPTY;
     this.#current = buffer;
-    this.#next = buffer;
+    this.#next = undefined;
   }
 }
 
@@ -125,13 +127,23 @@ export class PushWrites {
   /** Counts what is written. */
   sentBytes: Counter;
   readonly #socket: Socket;
+  /** Set by who writes `bytes`: the kernel has all of a write that answered false. `drain` may say so instead. */
+  onTaken: (() => void) | undefined;
   /** A write of ours is still with the kernel, which had no room for all of it. */
   #pending = false;
+  /** Whoever gave those bytes waits until they are taken. */
+  #isAwaited = false;
   #ending = false;
   readonly #done = (error?: Error | null): void => {
     this.#pending = false;
-    if (error) this.#socket.destroy(error);
-    else if (this.#ending) this.#socket.end();
+    if (error) {
+      this.#socket.destroy(error);
+      return;
+    }
+    if (this.#ending) this.#socket.end();
+    if (!this.#isAwaited) return;
+    this.#isAwaited = false;
+    this.onTaken?.();
   };
 
   constructor(socket: Socket, sentBytes: Counter) {
@@ -171,6 +183,19 @@ export class PushWrites {
     this.#pending = true;
     socket._write(text, 'latin1', this.#done);
     return true;
+  }
+
+  /** Writes bytes that nobody will touch again. False: enough for now, `onTaken` or `drain` will follow. */
+  bytes(bytes: Buffer): boolean {
+    const socket = this.#socket;
+    this.sentBytes.add(bytes.length);
+    if (this.#pending || socket.connecting || socket.writableLength > 0 || !socket.writable) {
+      return socket.write(bytes);
+    }
+    this.#pending = true;
+    socket._write(bytes, 'buffer' as BufferEncoding, this.#done);
+    this.#isAwaited = this.#pending;
+    return !this.#pending;
   }
 
   /**

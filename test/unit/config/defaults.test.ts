@@ -51,6 +51,7 @@ test('an http server has the defaults of Linkerd, and a limit of connections', (
     port: 4140,
     ip: '127.0.0.1',
     label: 'edge',
+    h2: false,
     maxConnections: 20_000,
     clearContext: false,
     socketOptions: SOCKET_DEFAULTS,

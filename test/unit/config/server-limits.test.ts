@@ -36,6 +36,12 @@ for (const [key, least] of [
   });
 }
 
+test('server h2 is true or false, and false unless the file says so', () => {
+  assert.equal(configOf(fileWith('label: x')).routers[0]?.servers[0]?.h2, false);
+  assert.equal(configOf(fileWith('h2: true')).routers[0]?.servers[0]?.h2, true);
+  assert.ok(errorOf('h2: yes').startsWith('f:5:9: routers[0].servers[0].h2: is "yes", want '), errorOf('h2: yes'));
+});
+
 test('server maxConnections is 20,000 unless the file says more or less', () => {
   assert.equal(configOf(fileWith('label: x')).routers[0]?.servers[0]?.maxConnections, 20_000);
   assert.equal(configOf(fileWith('maxConnections: "7"')).routers[0]?.servers[0]?.maxConnections, 7);
