@@ -161,9 +161,6 @@ function typical({ rounds }: Result, phase: Phase, figure: (round: StormRound) =
 function stormFigures(result: Result) {
   const p99Ms = (phase: Phase): number => typical(result, phase, (round) => round.p99Ms);
   const watched = result.rounds.filter(({ phase }) => phase === 'watched');
-  // Over all updates of the run.
-  const growth = (field: 'liveMB' | 'residentMB'): number =>
-    (watched.at(-1)?.memoryAfter[field] ?? Number.NaN) - (watched[0]?.memoryBefore[field] ?? Number.NaN);
   return {
     quietMs: p99Ms('quiet'),
     othersMs: p99Ms('others'),
@@ -172,8 +169,10 @@ function stormFigures(result: Result) {
     updates: typical(result, 'watched', (round) => round.updatesPerSecond),
     lateMs: typical(result, 'watched', (round) => round.loadLateP99Ms),
     residentMB: Math.max(...watched.map((round) => round.residentPeakMB)),
-    liveGrowthMB: growth('liveMB'),
-    rssGrowthMB: growth('residentMB'),
+    // Over all updates of the run, and what lies between.
+    liveGrowthMB: (watched.at(-1)?.memoryAfter.liveMB ?? Number.NaN) - (watched[0]?.memoryBefore.liveMB ?? Number.NaN),
+    // While there were updates: the machine code of V8 grows by 10 MB at once, in a quiet phase as well.
+    rssGrowthMB: watched.reduce((sum, round) => sum + round.memoryAfter.residentMB - round.memoryBefore.residentMB, 0),
     errors: result.rounds.reduce((sum, { errors }) => sum + errors, 0),
   };
 }
