@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { eventually } from '../support/eventually.js';
 import { Program, START_LIMIT_MS } from '../support/program.js';
 import { RawClient } from '../support/raw-client.js';
+import { refusal } from '../support/refusal.js';
 import { hang, startUpstream, type UpstreamRequest } from '../support/upstream.js';
 
 const WRITE_SCHEMA = fileURLToPath(new URL('../../config/schema/write-json-schema.js', import.meta.url));
@@ -73,10 +74,6 @@ async function withRequestUnderWay(
   }
 }
 
-function refused(port: number): Promise<void> {
-  return assert.rejects(RawClient.connect({ port }), { code: 'ECONNREFUSED' });
-}
-
 test('SIGHUP has the access log go on in a new file of its name, and stops nothing', async () => {
   await withRequestUnderWay(60_000, async ({ program, client, request, accessLog }) => {
     await rename(accessLog, `${accessLog}.moved`);
@@ -97,7 +94,7 @@ describe('a gateway that is told to stop', { concurrency: 3 }, () => {
       await withRequestUnderWay(60_000, async ({ program, client, request, port, accessLog }) => {
         program.kill(signal);
         await program.logged('draining');
-        await refused(port);
+        await refusal(port);
         request.respond(200, 'late but whole');
         const response = await client.readResponse();
         assert.deepEqual([response.status, response.text], [200, 'late but whole']);

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { setLogLevel } from '../../src/base/log.js';
 import { eventually } from '../support/eventually.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { expectNoOpenHandles } from '../support/open-handles.js';
 import { RawClient } from '../support/raw-client.js';
+import { refusal } from '../support/refusal.js';
 import { get, request, Scene } from '../support/scene.js';
 import { fixed, type UpstreamHandler } from '../support/upstream.js';
 
@@ -34,20 +34,6 @@ routers:
       isDrained = true;
     });
   return { scene, clock, upstream, gateway, drain, isDrained: () => isDrained };
-}
-
-/** Resolves when the port takes no more connections; those before are closed. */
-async function refusal(port: number): Promise<void> {
-  for (;;) {
-    try {
-      (await RawClient.connect({ port })).close();
-    } catch (error) {
-      // A reset is for one that was not accepted any more.
-      if (String(error).includes('ECONNREFUSED')) return;
-    }
-    // While others come the listener stays.
-    await pause(5);
-  }
 }
 
 test('drain without requests closes idle connections and ends at once', async (t) => {
