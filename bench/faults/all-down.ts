@@ -14,11 +14,6 @@ import { ALL_DOWN } from './settings.js';
 const BACKENDS = 5;
 const WELL_MS = 2000;
 /**
- * Of the rate of the other scenarios. In an outage each attempt costs a connection, which is ten times a request, and a core that
- * is full makes callers wait whatever the gateway does.
- */
-const RATE_SHARE = 1 / 4;
-/**
  * The gateway's timer starts when it has read the request, and the load's watch when it has written it; its answer is then to be
  * written and read. That takes two turns of each event loop. How late the load itself was is measured, and comes on top.
  */
@@ -64,8 +59,7 @@ export const allDown: FaultScenario = {
 };
 
 async function measure(bench: FaultBench, { name, behaviours }: (typeof OUTAGES)[number]): Promise<Measured> {
-  const { seconds, roles } = bench;
-  const requestsPerSecond = bench.requestsPerSecond * RATE_SHARE;
+  const { seconds, roles, requestsPerSecond } = bench;
   const backends = await Backends.start({ count: BACKENDS, pin: roles.load });
   try {
     const { service, client } = ALL_DOWN;

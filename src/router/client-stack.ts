@@ -64,6 +64,7 @@ export class ClientStack implements Closable {
   #source: Bound['addr'] | undefined;
   #stopObserving: (() => void) | undefined;
   #addr: Addr = { state: 'pending' };
+  #shownAddresses: string | undefined;
   readonly #adds: Counter;
   readonly #removes: Counter;
   readonly #updates: Counter;
@@ -116,6 +117,12 @@ export class ClientStack implements Closable {
     return [...this.#endpoints.values()];
   }
 
+  /** Every address, for messages: in an outage each request has one that names them all. */
+  showAddresses(): string {
+    this.#shownAddresses ??= this.endpoints.join(', ');
+    return this.#shownAddresses;
+  }
+
   /**
    * Follows `addr` from now on. A namer that lost a service and found it again may offer another signal for the same
    * name: the endpoints that stay keep their connections and their state.
@@ -161,6 +168,7 @@ export class ClientStack implements Closable {
     this.#balancer.update([]);
     for (const endpoint of this.#endpoints.values()) endpoint.client.close();
     this.#endpoints.clear();
+    this.#shownAddresses = undefined;
   }
 
   #update(now: Addr): void {
@@ -226,6 +234,7 @@ export class ClientStack implements Closable {
   }
 
   #rebalance(): void {
+    this.#shownAddresses = undefined;
     this.#accrual.update(this.endpoints.map(({ accrual }) => accrual));
     this.#balancer.update(this.endpoints);
   }

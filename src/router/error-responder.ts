@@ -80,7 +80,7 @@ export function makeErrorResponder(options: ErrorResponderOptions, clearContext:
       headers.add('Retry-After', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
     }
     if (!clearContext) {
-      headers.add('l5d-err', formEncode(error.message).slice(0, options.maxHeaderBytes));
+      headers.add('l5d-err', formEncode(error.message, options.maxHeaderBytes));
       if (error.resend === 'safe') headers.add('l5d-retryable', 'true');
     }
     const body = clearContext ? Buffer.alloc(0) : Buffer.from(error.message, 'utf8').subarray(0, options.maxBodyBytes);
@@ -129,13 +129,16 @@ export function showDuration(ms: number): string {
   return ms % 1000 === 0 ? `${ms / 1000}.seconds` : `${ms}.milliseconds`;
 }
 
-/** `application/x-www-form-urlencoded` of Latin-1 text, as java.net.URLEncoder writes it. */
-function formEncode(text: string): string {
+/** How java.net.URLEncoder writes each byte: a request of an outage has a message of some hundred characters to encode. */
+const FORM_ENCODED: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
+  const c = String.fromCharCode(byte);
+  if (/[A-Za-z0-9.*_-]/.test(c)) return c;
+  return c === ' ' ? '+' : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+});
+
+/** `application/x-www-form-urlencoded` of Latin-1 text, at most `maxLength` characters of it. */
+function formEncode(text: string, maxLength: number): string {
   let out = '';
-  for (const byte of Buffer.from(text, 'latin1')) {
-    const c = String.fromCharCode(byte);
-    if (/[A-Za-z0-9.*_-]/.test(c)) out += c;
-    else out += c === ' ' ? '+' : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  }
-  return out;
+  for (let i = 0; i < text.length && out.length < maxLength; i++) out += FORM_ENCODED[text.charCodeAt(i) & 0xff];
+  return out.slice(0, maxLength);
 }

@@ -2,7 +2,9 @@
 
 import type { Clock } from '../base/clock.js';
 import type { Dtab } from '../base/dtab.js';
+import type { LoopWatch } from '../base/loop-watch.js';
 import type { Random } from '../base/random.js';
+import type { Timeouts } from '../base/timeouts.js';
 import type { Identifier } from '../identifier/identifier.js';
 import type { AccessLog } from './access-log.js';
 import type { BindingCache } from './binding-cache.js';
@@ -15,5 +17,8 @@ export interface RouterParts {
   readonly bindingTimeoutMs: number;
   readonly accessLog: AccessLog | undefined;
   readonly clock: Clock;
+  /** For time limits, which count what a request has waited to be read. */
+  readonly loop: LoopWatch;
+  readonly timeouts: Timeouts;
   readonly random: Random;
 }

@@ -3,8 +3,10 @@
 import type { Clock } from '../base/clock.js';
 import type { Closable } from '../base/closable.js';
 import type { Dtab } from '../base/dtab.js';
+import { LoopWatch } from '../base/loop-watch.js';
 import type { MetricsScope } from '../base/metrics.js';
 import type { Random } from '../base/random.js';
+import { Timeouts } from '../base/timeouts.js';
 import type { MakeEndpointClient } from '../client/client.js';
 import type { Identifier } from '../identifier/identifier.js';
 import type { Interpreter } from '../naming/interpreter.js';
@@ -45,7 +47,9 @@ export class Router implements Closable {
 
   constructor(options: RouterOptions) {
     this.#options = options;
-    this.#parts = { ...options, bindings: new BindingCache(bindingCacheOptions(options)) };
+    const bindings = new BindingCache(bindingCacheOptions(options));
+    const { clock } = options;
+    this.#parts = { ...options, bindings, loop: new LoopWatch(clock), timeouts: new Timeouts(clock) };
   }
 
   /** Throws what making the settings of a name in use throws, so that `reconfigure` with these options will not. */
@@ -62,7 +66,7 @@ export class Router implements Closable {
     const before = this.#options;
     const { bindings } = this.#parts;
     this.#options = options;
-    this.#parts = { ...options, bindings };
+    this.#parts = { ...this.#parts, ...options };
     const { maxInitialLineBytes, maxHeaderBytes, clientSettings } = options;
     const hasNewLimits = maxInitialLineBytes !== before.maxInitialLineBytes || maxHeaderBytes !== before.maxHeaderBytes;
     bindings.reconfigure(

@@ -3,6 +3,7 @@
 
 import type { Clock, TimerHandle } from '../base/clock.js';
 import { GatewayError } from '../base/errors.js';
+import type { Timeouts } from '../base/timeouts.js';
 import type { Headers } from '../service/headers.js';
 import { removeDeadline, writeDeadline } from './context-headers.js';
 import { type Deadline, showInstant, tightened } from './deadline.js';
@@ -22,6 +23,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 /** Made for a request that has a limit: most have none. Limits are for the wait for a response: call `end` when it begins. */
 export class TimeLimits {
   readonly #clock: Clock;
+  readonly #timeouts: Timeouts;
   readonly #request: LimitedRequest;
   #endsAt = Number.POSITIVE_INFINITY;
   #timer: TimerHandle | undefined;
@@ -32,8 +34,9 @@ export class TimeLimits {
   #isForeign = false;
   #isTold = false;
 
-  constructor(clock: Clock, request: LimitedRequest) {
+  constructor(clock: Clock, timeouts: Timeouts, request: LimitedRequest) {
     this.#clock = clock;
+    this.#timeouts = timeouts;
     this.#request = request;
   }
 
@@ -41,13 +44,20 @@ export class TimeLimits {
   obey(deadline: Deadline, ms: number | undefined): void {
     this.#deadline = deadline;
     this.#isForeign = ms === undefined;
-    if (ms !== undefined) this.#endAfter(Math.ceil(ms), () => this.#request.outOfTime(deadlineError(deadline), true));
+    if (ms === undefined || ms > LONGEST_MS) return;
+    this.#endsAt = this.#clock.now() + Math.ceil(ms);
+    this.#timer = this.#clock.after(Math.ceil(ms), () => this.#request.outOfTime(deadlineError(deadline), true));
   }
 
-  /** From now the request has `ms`, by the timeout of `what`. */
-  limit(ms: number, what: string): void {
-    if (!this.#isForeign) this.#deadline = tightened(this.#deadline, this.#clock.epochMs(), ms);
-    this.#endAfter(ms, () => this.#request.outOfTime(timeoutError(ms, what), false));
+  /** The request has `ms`, by the timeout of `what`, of which it has waited `waitedMs` to be read. */
+  limit(ms: number, what: string, waitedMs: number): void {
+    const leftMs = ms - waitedMs;
+    const now = this.#clock.now();
+    if (!this.#isForeign) this.#deadline = tightened(this.#deadline, this.#clock.epochMs(), leftMs);
+    if (ms > LONGEST_MS || now + leftMs >= this.#endsAt) return;
+    this.#endsAt = now + leftMs;
+    this.#timer?.cancel();
+    this.#timer = this.#timeouts.after(ms, waitedMs, () => this.#request.outOfTime(timeoutError(ms, what), false));
   }
 
   /** From now the attempt at `endpoint` has `ms`, where that is configured. Writes the deadline that its upstream is told. */
@@ -55,7 +65,7 @@ export class TimeLimits {
     let deadline = this.#deadline;
     if (ms !== undefined) {
       if (!this.#isForeign) deadline = tightened(deadline, this.#clock.epochMs(), ms);
-      if (ms <= LONGEST_MS) this.#attemptTimer = this.#clock.after(ms, () => this.#attemptOver(ms, endpoint));
+      if (ms <= LONGEST_MS) this.#attemptTimer = this.#timeouts.after(ms, 0, () => this.#attemptOver(ms, endpoint));
     }
     if (deadline) writeDeadline(headers, deadline);
     else if (this.#isTold) removeDeadline(headers);
@@ -71,14 +81,6 @@ export class TimeLimits {
     this.#attemptTimer?.cancel();
   }
 
-  #endAfter(ms: number, ended: () => void): void {
-    const endsAt = this.#clock.now() + ms;
-    if (ms > LONGEST_MS || endsAt >= this.#endsAt) return;
-    this.#endsAt = endsAt;
-    this.#timer?.cancel();
-    this.#timer = this.#clock.after(ms, ended);
-  }
-
   #attemptOver(ms: number, endpoint: Endpoint): void {
     this.#request.attemptOutOfTime(timeoutError(ms, endpoint.toString()));
   }
@@ -92,4 +94,10 @@ function deadlineError(deadline: Deadline): GatewayError {
 /** Finagle's message. */
 function timeoutError(ms: number, what: string): GatewayError {
   return new GatewayError('request-timed-out', `exceeded ${showDuration(ms)} to ${what} while waiting for a response`);
+}
+
+/** The request is not sent to `what`: it has waited for us for as long as it may take. */
+export function heldUpError(ms: number, what: string): GatewayError {
+  const message = `exceeded ${showDuration(ms)} to ${what} before the request was read: this gateway has more to do than it can`;
+  return new GatewayError('request-timed-out', message);
 }

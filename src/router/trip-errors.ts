@@ -1,6 +1,5 @@
 // Trip errors: what a request met on its way in; the error with Linkerd's message for it out.
 
-import { showAddress } from '../base/addr.js';
 import { GatewayError } from '../base/errors.js';
 import type { Exchange } from '../service/exchange.js';
 import type { ClientStack } from './client-stack.js';
@@ -33,13 +32,12 @@ export function attemptError(
   endpoint: Endpoint,
 ): GatewayError {
   if (cause.code !== 'connect-failed') return cause;
-  const addresses = client.endpoints.map(({ address }) => showAddress(address));
   const lines = [
     `Unable to establish connection to ${endpoint}.`,
     '',
     `service name: ${service.service.show()}`,
     `client name: ${client.id.show()}`,
-    `addresses: [${addresses.join(', ')}]`,
+    `addresses: [${client.showAddresses()}]`,
     `selected address: ${endpoint}`,
   ];
   return new GatewayError('connect-failed', lines.join('\n'), { cause, resend: 'safe' });

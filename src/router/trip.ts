@@ -32,7 +32,7 @@ import { Resends } from './resends.js';
 import type { RouterParts } from './router-parts.js';
 import { appendVia, type ServerStack, viaEntry } from './server-stack.js';
 import type { ServiceStack } from './service-stack.js';
-import { type LimitedRequest, TimeLimits } from './time-limits.js';
+import { heldUpError, type LimitedRequest, TimeLimits } from './time-limits.js';
 import { attemptError, overCapacityError, unidentifiedError } from './trip-errors.js';
 import { isWorthReading, UnwantedResponse } from './unwanted-response.js';
 
@@ -95,7 +95,7 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
       this.#context = this.#server.prepare(this.#exchange, clock);
       const { deadline } = this.#context;
       if (deadline) this.#timeLimits.obey(deadline, this.#server.msUntil(deadline, clock));
-      if (options.timeoutMs !== undefined) this.#timeLimits.limit(options.timeoutMs, 'the server');
+      if (options.timeoutMs !== undefined) this.#limit(options.timeoutMs, 'the server');
       this.#identify();
     } catch (error) {
       this.#answer(asGatewayError(error, 'internal'));
@@ -137,7 +137,7 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
     const { totalTimeoutMs, retryBufferBytes } = service.settings;
     service.retryBudget.deposit();
     body?.retainUpTo(retryBufferBytes);
-    if (totalTimeoutMs !== undefined) this.#timeLimits.limit(totalTimeoutMs, service.service.show());
+    if (totalTimeoutMs !== undefined) this.#limit(totalTimeoutMs, service.service.show());
   }
 
   // ---- bound ----
@@ -297,6 +297,9 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
 
   /** An attempt brought no response: it may be made again, or the caller is told. */
   #failed(failure: GatewayError): void {
+    if (this.#limits) this.#catchUp(this.#router.clock.now());
+    // It may have been its own time.
+    if (this.#done) return;
     const service = this.#service as ServiceStack;
     const { client } = this.#leaf as BoundLeaf;
     const resends = this.#resending;
@@ -367,8 +370,24 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
   // ---- out of time ----
 
   get #timeLimits(): TimeLimits {
-    this.#limits ??= new TimeLimits(this.#router.clock, this);
+    this.#limits ??= new TimeLimits(this.#router.clock, this.#router.timeouts, this);
     return this.#limits;
+  }
+
+  /** The request has `ms` from when it came: in an outage what cannot be answered in time must not keep others from it. */
+  #limit(ms: number, what: string): void {
+    const waitedMs = this.#catchUp(this.#exchange.receivedAt);
+    this.#saysNothing = waitedMs >= ms;
+    if (this.#saysNothing) throw heldUpError(ms, what);
+    this.#timeLimits.limit(ms, what, waitedMs);
+  }
+
+  /** Ends requests whose time is over, where the loop is held up and their timers with it. By how much, in ms. */
+  #catchUp(now: number): number {
+    const { loop, timeouts } = this.#router;
+    const heldUpMs = loop.waitedMs(now);
+    if (heldUpMs > 0) timeouts.runDue(now);
+    return heldUpMs;
   }
 
   outOfTime(error: GatewayError, ofCaller: boolean): void {

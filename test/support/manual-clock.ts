@@ -41,10 +41,15 @@ export class ManualClock implements Clock {
     const until = this.#now + ms;
     for (let timer = this.#nextDue(until); timer; timer = this.#nextDue(until)) {
       this.#timers.delete(timer);
-      this.#now = timer.dueAt;
+      this.#now = Math.max(this.#now, timer.dueAt);
       timer.callback();
     }
     this.#now = until;
+  }
+
+  /** Moves on by `ms` in which no timer runs, as when the event loop is held up: `advance` calls those that are late first. */
+  stall(ms: number): void {
+    this.#now += ms;
   }
 
   #nextDue(until: number): Timer | undefined {

@@ -242,7 +242,84 @@ describe('timeouts of the configuration', () => {
       service: { totalTimeoutMs: days25 },
       client: { requestAttemptTimeoutMs: days25 },
     });
+    const exchange = scene.ask('web');
+    scene.clock.advance(1000);
+    assert.deepEqual([exchange.over, scene.requestTimers], [undefined, 0]);
+  });
+});
+
+describe('a gateway that is held up', () => {
+  /** The loop has just read a request of `web`, which hangs, and goes on reading for `ms`. */
+  function heldUp(ms: number, options: RouterSceneOptions = { service: { totalTimeoutMs: 500 } }) {
+    const { scene } = setUp(options);
+    const first = scene.ask('web');
+    scene.clock.stall(ms);
+    return { scene, first };
+  }
+
+  it('counts what a request may have waited to be read as part of totalTimeoutMs', () => {
+    const { scene } = heldUp(300);
+    const exchange = scene.ask('web');
+    scene.clock.advance(199);
+    assert.equal(exchange.over, undefined);
+    scene.clock.advance(1);
+    assert.deepEqual([exchange.status, exchange.over], [503, 'end']);
+    assert.equal(exchange.text, 'exceeded 500.milliseconds to /svc/web while waiting for a response');
+  });
+
+  it('tells the upstream of a deadline that counts it too', () => {
+    const { scene } = heldUp(300, { server: { timeoutMs: 500 } });
     scene.ask('web');
-    assert.equal(scene.requestTimers, 0);
+    const [from, to] = (scene.attempt.headers.get(HEADER) as string)
+      .split(' ')
+      .map((ns) => Number(BigInt(ns) / 1_000_000n));
+    assert.equal((to as number) - (from as number), 200);
+  });
+
+  for (const [what, options] of [
+    ['totalTimeoutMs of the service', { service: { totalTimeoutMs: 500 } }],
+    ['timeoutMs of the server', { server: { timeoutMs: 500 } }],
+  ] as [string, RouterSceneOptions][]) {
+    it(`answers a request that has waited for ${what} at once, and no upstream hears of it`, () => {
+      const { scene } = heldUp(500, options);
+      const exchange = scene.ask('web');
+      assert.deepEqual([exchange.status, exchange.over, scene.attempts.length], [503, 'end', 1]);
+      assert.match(
+        exchange.text,
+        /^exceeded 500\.milliseconds to (\/svc\/web|the server) before the request was read: /,
+      );
+      assert.equal(scene.metric('server', 'failures', 'request-timed-out'), 2);
+    });
+  }
+
+  it('ends what is out of time as the next request is read, though its timer is late', () => {
+    const { scene, first } = heldUp(500);
+    assert.equal(first.over, undefined);
+    scene.ask('web');
+    assert.deepEqual([first.status, first.over], [503, 'end']);
+    assert.ok(scene.attempts[0]?.cancelled);
+  });
+
+  it('ends what is out of time as an attempt fails, and does not send it again', () => {
+    const { scene, first } = heldUp(500, { service: { ...retryable, totalTimeoutMs: 500 } });
+    scene.attempt.sink.fail(new Error('reset'));
+    assert.deepEqual([first.status, first.over, scene.attempts.length], [503, 'end', 1]);
+  });
+
+  it('gives requests all of their time again once it has caught up', () => {
+    const { scene } = heldUp(300);
+    scene.clock.advance(1);
+    const exchange = scene.ask('web');
+    scene.clock.advance(499);
+    assert.equal(exchange.over, undefined);
+    scene.clock.advance(1);
+    assert.equal(exchange.status, 503);
+  });
+
+  it('tells the circuit breaker nothing by a request that was not sent', () => {
+    const breaker = new FakeBreaker();
+    const { scene } = heldUp(600, { service: { makeBreaker: () => breaker, totalTimeoutMs: 500 } });
+    scene.ask('web');
+    assert.deepEqual(breaker.outcomes, [false, undefined]);
   });
 });

@@ -139,6 +139,7 @@ describe('with all backends down', () => {
     scene.clock.advance(200);
     assert.equal(exchange.status, 503);
     assert.ok(attempts.every(({ cancelled }) => cancelled));
+    scene.clock.advance(200);
     assert.equal(scene.requestTimers, 0);
   });
 
