@@ -3,7 +3,7 @@
 // run, and with LINKGATE_REQUIRE_REGISTRIES=1 when anything was skipped.
 
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,12 @@ import { stripVTControlCharacters } from 'node:util';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const SUITES = ['unit', 'e2e', 'integration'];
+/**
+ * Unit tests share processes, as nothing outlives them: Node gives each file one of its own, and most of such a process is starting and
+ * loading the same modules again. So many files of one folder share one.
+ */
+const FILES_OF_A_PROCESS = 15;
+const GROUPS = 'dist/test/groups';
 /** One test (and one file) may take this long: far more than any needs, so that a hang ends the run with a name. */
 const TEST_LIMIT_MS = 120_000;
 
@@ -36,7 +42,7 @@ async function main(fragments) {
     console.error(`not compiled (npm run build): ${missing.join(', ')}`);
     return 1;
   }
-  return runTests(compiled);
+  return runTests(grouped(compiled));
 }
 
 /**
@@ -50,6 +56,35 @@ function listSources(suite) {
     .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
     .map((entry) => relative(ROOT, join(entry.parentPath ?? entry.path, entry.name)))
     .sort();
+}
+
+/**
+ * Writes modules that import the unit tests of a folder.
+ * @param {string[]} files compiled tests
+ * @returns {string[]} what to run: those modules, and the other tests themselves
+ */
+function grouped(files) {
+  const unit = 'dist/test/unit/';
+  rmSync(join(ROOT, GROUPS), { recursive: true, force: true });
+  mkdirSync(join(ROOT, GROUPS), { recursive: true });
+  /** @type {Map<string, string[]>} */
+  const folders = new Map();
+  for (const file of files.filter((one) => one.startsWith(unit))) {
+    const [first = '', ...rest] = file.slice(unit.length).split('/');
+    const folder = rest.length === 0 ? 'unit' : first;
+    folders.set(folder, [...(folders.get(folder) ?? []), file]);
+  }
+  const groups = [...folders].flatMap(([folder, all]) =>
+    Array.from({ length: Math.ceil(all.length / FILES_OF_A_PROCESS) }, (_, i) => {
+      const imports = all
+        .slice(i * FILES_OF_A_PROCESS, (i + 1) * FILES_OF_A_PROCESS)
+        .map((file) => `import '${relative(GROUPS, file)}';\n`);
+      const group = join(GROUPS, `${folder}-${i + 1}.test.js`);
+      writeFileSync(join(ROOT, group), imports.join(''));
+      return group;
+    }),
+  );
+  return [...groups, ...files.filter((one) => !one.startsWith(unit))];
 }
 
 /**
