@@ -10,9 +10,24 @@ import { heap } from './balancer/heap.js';
 import { p2cLeastLoaded } from './balancer/p2c-least-loaded.js';
 import { p2cPeakEwma } from './balancer/p2c-peak-ewma.js';
 import { roundRobin } from './balancer/round-robin.js';
-import { allSuccessful, nonRetryable5XX } from './classifier/http.js';
-import { retryableAll5XX, retryableIdempotent5XX, retryableRead5XX } from './classifier/retryable-5xx.js';
+import {
+  grpcAlwaysRetryable,
+  grpcCompliant,
+  grpcDefault,
+  grpcNeverRetryable,
+  grpcRetryableStatusCodes,
+} from './classifier/grpc.js';
+import { allSuccessful, h2AllSuccessful, h2NonRetryable5XX, nonRetryable5XX } from './classifier/http.js';
+import {
+  h2RetryableAll5XX,
+  h2RetryableIdempotent5XX,
+  h2RetryableRead5XX,
+  retryableAll5XX,
+  retryableIdempotent5XX,
+  retryableRead5XX,
+} from './classifier/retryable-5xx.js';
 import { headerIdentifier } from './identifier/header.js';
+import { headerPathIdentifier } from './identifier/header-path.js';
 import { headerTokenIdentifier } from './identifier/header-token.js';
 import { methodAndHostIdentifier } from './identifier/method-and-host.js';
 import { pathIdentifier } from './identifier/path.js';
@@ -37,10 +52,33 @@ export const kinds: Kinds = {
     constTransformer,
     ...transformers,
   ],
-  identifier: [headerTokenIdentifier, headerIdentifier, methodAndHostIdentifier, pathIdentifier, staticIdentifier],
+  identifier: [
+    headerTokenIdentifier,
+    headerIdentifier,
+    headerPathIdentifier,
+    methodAndHostIdentifier,
+    pathIdentifier,
+    staticIdentifier,
+  ],
   balancer: [p2cLeastLoaded, p2cPeakEwma, aperture, heap, roundRobin],
   accrual: [consecutiveFailures, successRate, successRateWindowed, noFailureAccrual],
-  classifier: [nonRetryable5XX, retryableRead5XX, retryableIdempotent5XX, retryableAll5XX, allSuccessful],
+  classifier: [
+    nonRetryable5XX,
+    retryableRead5XX,
+    retryableIdempotent5XX,
+    retryableAll5XX,
+    allSuccessful,
+    h2NonRetryable5XX,
+    h2RetryableRead5XX,
+    h2RetryableIdempotent5XX,
+    h2RetryableAll5XX,
+    h2AllSuccessful,
+    grpcDefault,
+    grpcCompliant,
+    grpcAlwaysRetryable,
+    grpcNeverRetryable,
+    grpcRetryableStatusCodes,
+  ],
   telemeter: [prometheusTelemeter],
   announcer: announcers,
   systemNamers,

@@ -2,6 +2,7 @@
 // made anew. Nothing that serves changes before `commit`.
 
 import type { RouterConfig, ServerConfig } from '../config/schema/linkerd.js';
+import type { Scoped } from '../config/schema/scoped.js';
 import { findAnnouncer } from './announcements.js';
 import type { Announcer, AnnouncerContext } from './announcer/announcer.js';
 import { canonicalJson } from './base/canonical-json.js';
@@ -10,10 +11,11 @@ import type { GatewayError } from './base/errors.js';
 import type { Kind } from './base/kind.js';
 import type { MetricsScope } from './base/metrics.js';
 import type { Random } from './base/random.js';
-import { Http1Pool } from './client/http1-pool.js';
+import { makeEndpointClient } from './client/make-endpoint-client.js';
 import { type Identifier, type IdentifierContext, identifyFirst } from './identifier/identifier.js';
 import type { LinkedNaming } from './link-naming.js';
 import {
+  type ClientConfig,
   clientSettings,
   headLimits,
   listenerOptions,
@@ -21,6 +23,7 @@ import {
   serverStackOptions,
   serviceSettings,
 } from './link-settings.js';
+import { linkTls } from './link-tls.js';
 import { makePlugin } from './make-plugin.js';
 import type { Interpreter } from './naming/interpreter.js';
 import type { PartsDraft } from './parts.js';
@@ -30,10 +33,13 @@ import { metricName } from './router/client-cache.js';
 import { parseRollPolicy } from './router/roll-policy.js';
 import { Router, type RouterOptions } from './router/router.js';
 import { SettingsMemo, scopedSettings } from './router/scoped-settings.js';
-import { ServerStack, type ServerStackOptions } from './router/server-stack.js';
+import { H2_VIA, HTTP_VIA, ServerStack, type ServerStackOptions } from './router/server-stack.js';
 import type { ClientSettings, ServiceSettings, SettingsOf } from './router/settings.js';
 import { Http1Server } from './server/http1.js';
 import type { Http1ServerOptions } from './server/http1-options.js';
+import { makeHttpsRedirect } from './server/https-redirect.js';
+import { refusingMisdirected } from './server/misdirected.js';
+import type { RequestHead } from './service/message.js';
 
 /** The part of the kind table that routers are made of, beside naming. */
 export interface RouterKinds extends SettingsKinds {
@@ -93,8 +99,9 @@ export function linkRouter(config: RouterConfig, raw: unknown, context: LinkRout
     },
     serviceSettings: serviceSettingsOf(config, raw, memos, context),
     clientSettings: clientSettingsOf(config, raw, memos, context),
-    makeEndpointClient: (endpoint) => new Http1Pool(endpoint),
+    makeEndpointClient,
     ...headLimits(config),
+    via: config.protocol === 'h2' ? H2_VIA : HTTP_VIA,
     accessLog,
     clock,
     random,
@@ -128,7 +135,8 @@ export function linkRouter(config: RouterConfig, raw: unknown, context: LinkRout
       if (config.originator) metrics.gauge(['originator'], () => 1);
       else metrics.prune('originator');
       memos.renew();
-      for (const { stack, stackOptions, listener, listenerOptions } of servers) {
+      for (const { stack, stackOptions, listener, listenerOptions, commitTls } of servers) {
+        commitTls();
         if (!parts.isNew(stack)) stack.reconfigure(stackOptions);
         if (!parts.isNew(listener)) listener.reconfigure(listenerOptions);
       }
@@ -161,13 +169,26 @@ function serviceSettingsOf(
 }
 
 function clientSettingsOf(
-  { client }: RouterConfig,
+  { client, protocol }: RouterConfig,
   raw: unknown,
   { client: memo }: RouterMemos,
   context: LinkRouterContext,
 ): SettingsOf<ClientSettings> {
   const words = scopedWords(rawValue(raw, 'client'));
-  return scopedSettings(client, (keys) => clientSettings(keys, context), words, memo);
+  const { base, configs } = client;
+  const scoped: Scoped<ClientConfig> = { base, configs: configs.map(withTlsPrefix) };
+  return scopedSettings(scoped, (keys) => withProtocol(clientSettings(keys, context), protocol), words, memo);
+}
+
+/** Names in `tls` may hold what the prefix of the same entry captures. */
+function withTlsPrefix({ prefix, keys }: RouterConfig['client']['configs'][number]) {
+  const { tls, ...others } = keys;
+  return { prefix, keys: tls ? { ...others, tls: { ...tls, prefix } } : others };
+}
+
+/** An h2 router speaks HTTP/2 to upstreams, unless it is told otherwise. */
+function withProtocol(settings: ClientSettings, router: RouterConfig['protocol']): ClientSettings {
+  return router === 'h2' && settings.protocol === 'auto' ? { ...settings, protocol: 'h2' } : settings;
 }
 
 /** Of the base, then of each entry. */
@@ -193,6 +214,7 @@ function linkAccessLog(config: RouterConfig, { parts, clock }: LinkRouterContext
 interface PreparedServer extends LinkedServer {
   readonly stackOptions: ServerStackOptions;
   readonly listenerOptions: Http1ServerOptions;
+  commitTls(): void;
 }
 
 function linkServer(
@@ -209,11 +231,16 @@ function linkServer(
   // Where the system chooses the port, each place in the file is a listener of its own.
   const place = config.port === 0 ? `${config.ip}:0 of ${label} ${index}` : `${config.ip}:${config.port}`;
   const stack = parts.use(`server of ${label} at ${place}`, () => new ServerStack(stackOptions));
+  const refuse = (error: GatewayError, request?: RequestHead) => stack.refuse(error, request);
+  const { tls, commit: commitTls } = linkTls(config.tls, place, { parts, clock, metrics });
   const options = {
     ...listenerOptions(config, context),
-    serve: router.serve(stack),
-    refuse: (error: GatewayError) => stack.refuse(error),
+    tls,
+    serve: config.redirectToHttps
+      ? makeHttpsRedirect({ ...config.redirectToHttps, refuse, redirects: metrics.counter('redirects') })
+      : refusingMisdirected(router.serve(stack), tls, refuse),
+    refuse,
   };
   const listener = parts.use(`listener ${place}`, () => new Http1Server(options));
-  return { config, stack, stackOptions, listener, listenerOptions: options };
+  return { config, stack, stackOptions, listener, listenerOptions: options, commitTls };
 }

@@ -13,12 +13,14 @@ import { makeServiceBreakers } from './breaker/service-breaker.js';
 import type { ResponseClassifier } from './classifier/classifier.js';
 import { makeConnectionLimits } from './client/connection-limits.js';
 import { failFastBackoff } from './client/fail-fast.js';
+import { hstsValue } from './link-tls.js';
 import { makePlugin } from './make-plugin.js';
 import { makeRetryBudget } from './retry/retry-budget.js';
 import { makeForwarded } from './router/forwarded.js';
 import type { ServerStackOptions } from './router/server-stack.js';
 import type { ClientSettings, ServiceSettings } from './router/settings.js';
 import type { Http1ServerOptions } from './server/http1-options.js';
+import { type ClientTlsConfig, makeClientTls } from './tls/client-tls.js';
 
 /** The part of the kind table that services and clients are made of. */
 export interface SettingsKinds {
@@ -26,6 +28,9 @@ export interface SettingsKinds {
   readonly accrual: readonly Kind<unknown, AccrualContext, AccrualFactory>[];
   readonly classifier: readonly Kind<unknown, undefined, ResponseClassifier>[];
 }
+
+/** Linkerd's `retryBufferSize.responseBytes`. */
+const DEFAULT_HOLD_BACK_BYTES = 16_383;
 
 export interface SettingsContext {
   readonly kinds: SettingsKinds;
@@ -44,16 +49,18 @@ export function serviceSettings(
     classifier: makePlugin(kinds.classifier, keys.responseClassifier, undefined),
     makeRetryBudget: () => makeRetryBudget(budget, clock),
     retryBackoff: makeBackoff(backoff, random),
-    retryBufferBytes: keys.retryBufferKB * 1024,
+    retryBufferBytes: keys.retryBufferSize?.requestBytes ?? keys.retryBufferKB * 1024,
+    holdBackBytes: keys.retryBufferSize?.responseBytes ?? DEFAULT_HOLD_BACK_BYTES,
+    classificationTimeoutMs: keys.classificationTimeoutMs,
     makeBreaker: circuitBreaker?.enabled ? makeServiceBreakers(circuitBreaker, clock) : undefined,
     breakerWords: canonicalJson({ ...circuitBreaker, fallback: circuitBreaker?.fallback?.show() }),
   };
 }
 
-export function clientSettings(
-  keys: RouterConfig['client']['base'],
-  { kinds, clock, random }: SettingsContext,
-): ClientSettings {
+/** Client keys, where `tls` knows the prefix that it stands beside. */
+export type ClientConfig = Omit<RouterConfig['client']['base'], 'tls'> & { readonly tls?: ClientTlsConfig };
+
+export function clientSettings(keys: ClientConfig, { kinds, clock, random }: SettingsContext): ClientSettings {
   const { hostConnectionPool: pool, socketOptions } = keys;
   return {
     balancer: makePlugin(kinds.balancer, keys.loadBalancer, { clock, random }),
@@ -71,6 +78,16 @@ export function clientSettings(
       sessionLifeMs: keys.clientSession?.lifeTimeMs,
     }),
     failFastBackoff: keys.failFast ? failFastBackoff(random) : undefined,
+    protocol: keys.protocol,
+    tls: makeClientTls(keys.tls, clock),
+    calmBackoff: failFastBackoff(random),
+    h2Settings: {
+      headerTableBytes: keys.headerTableBytes,
+      initialStreamWindowBytes: keys.initialStreamWindowBytes,
+      maxFrameBytes: keys.maxFrameBytes,
+      maxHeaderListBytes: keys.maxHeaderListBytes,
+    },
+    forwardClientCert: keys.forwardClientCert,
     noDelay: socketOptions.noDelay,
     keepAlive: socketOptions.keepAlive,
   };
@@ -93,9 +110,16 @@ export function serverStackOptions(
     timeoutMs: config.timeoutMs,
     clearContext: config.clearContext,
     addForwarded:
-      config.addForwardedHeader && makeForwarded(config.addForwardedHeader, { routerLabel: router.label, random }),
+      config.addForwardedHeader &&
+      makeForwarded(config.addForwardedHeader, {
+        routerLabel: router.label,
+        hostParameter: router.protocol === 'h2' ? 'authority' : 'host',
+        random,
+      }),
     timestampHeader: config.timestampHeader,
     maxCallDepth: config.maxCallDepth,
+    hsts: hstsValue(config.hsts),
+    resetsFailures: router.protocol === 'h2',
     maxHeaderBytes: headLimits(router).maxHeaderBytes,
     maxBodyBytes: router.maxErrResponseKB * 1024,
     metrics,
@@ -112,7 +136,11 @@ export function listenerOptions(
   return {
     ip: config.ip,
     port: config.port,
-    h2: config.h2,
+    h2: config.h2 ?? config.tls !== undefined,
+    h2Only: config.h2Settings !== undefined,
+    h2Settings: config.h2Settings,
+    proxy: config.proxy,
+    tunnelIdleMs: config.tunnelIdleMs || Number.POSITIVE_INFINITY,
     noDelay,
     keepAlive,
     maxConnections: config.maxConnections,

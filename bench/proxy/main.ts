@@ -4,19 +4,33 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Front } from './front.js';
+import { DEBIAN_PACKAGES, type LoadProgram } from './load-program.js';
 import { addServerFoldersToPath, choosePinning, describeMachine, hasProgram, type Pinning, ROOT } from './machine.js';
 import { type Options, parseOptions, UsageError } from './options.js';
-import { PEERS, type Peer, type RunningPeer, startPeer } from './peers.js';
+import { PEERS, type Peer, type RunningPeer, startPeer, whyNot } from './peers.js';
 import type { Program } from './process.js';
 import type { Report, Scenario } from './scenario.js';
+import { grpc } from './scenarios/grpc.js';
 import { halfrate } from './scenarios/half-rate.js';
 import { hosts1000 } from './scenarios/hosts.js';
 import { idle10k } from './scenarios/idle.js';
-import { body1m, small } from './scenarios/throughput.js';
+import { body1m, h2, h2Tls, small, tlsHandshakes, tlsKeepalive } from './scenarios/throughput.js';
 import { showTable } from './table.js';
 import { startUpstream } from './upstream.js';
 
-const SCENARIOS: readonly Scenario[] = [small, body1m, hosts1000, halfrate, idle10k];
+const SCENARIOS: readonly Scenario[] = [
+  small,
+  body1m,
+  hosts1000,
+  halfrate,
+  idle10k,
+  h2,
+  h2Tls,
+  tlsKeepalive,
+  tlsHandshakes,
+  grpc,
+];
 const KNOWN = { peers: PEERS.map(({ name }) => name), scenarios: SCENARIOS.map(({ name }) => name) };
 
 const USAGE = `npm run bench -- [options]
@@ -45,17 +59,23 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   addServerFoldersToPath();
-  if (!hasProgram('wrk')) {
-    process.stderr.write('wrk is missing: it makes the load (Debian package wrk)\n');
-    return 1;
-  }
   const folder = mkdtempSync(join(tmpdir(), 'linkgate-bench-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const pinning = choosePinning();
+  let exitCode = 0;
   for (const scenario of SCENARIOS.filter(({ name }) => options.scenarios.includes(name))) {
-    await runScenario(scenario, options, join(folder, scenario.name), pinning);
+    const missing = (scenario.needs ?? ['wrk']).filter((program) => !hasProgram(program));
+    if (missing.length === 0) await runScenario(scenario, options, join(folder, scenario.name), pinning);
+    else {
+      exitCode = 1;
+      for (const program of missing) process.stderr.write(showMissing(scenario, program));
+    }
   }
-  return 0;
+  return exitCode;
+}
+
+function showMissing({ name }: Scenario, program: LoadProgram): string {
+  return `${name} is left out: ${program} is missing, which it needs (Debian package ${DEBIAN_PACKAGES[program]})\n`;
 }
 
 async function runScenario(scenario: Scenario, options: Options, folder: string, pinning: Pinning): Promise<void> {
@@ -67,6 +87,7 @@ async function runScenario(scenario: Scenario, options: Options, folder: string,
     folder,
     upstream.port,
     pinning.proxy,
+    scenario.front ?? 'http1',
   );
   try {
     const report = await scenario.run({ options, pinning, folder, peers: started.peers, say });
@@ -89,16 +110,17 @@ async function startPeers(
   folder: string,
   upstreamPort: number,
   pin: readonly string[],
+  front: Front,
 ): Promise<{ readonly peers: RunningPeer[]; readonly missing: string[] }> {
   const peers: RunningPeer[] = [];
   const missing: string[] = [];
   for (const peer of wanted) {
     say(`starting ${peer.name}`);
-    const why = peer.missing();
+    const why = whyNot(peer, front);
     if (why !== undefined) missing.push(`${peer.name} is missing: ${why}`);
     else {
       try {
-        peers.push(await startPeer(peer, folder, upstreamPort, pin));
+        peers.push(await startPeer(peer, folder, upstreamPort, pin, front));
       } catch (error) {
         missing.push(`${peer.name} did not start: ${(error as Error).message}`);
       }

@@ -1,16 +1,18 @@
 // Peers: every proxy that is measured, each set up for the same work: one core, upstream connections kept alive, no logs.
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { ask, type Certificate, type Front, makeCertificate } from './front.js';
 import { benchPackageVersion, GATEWAY, hasProgram, PEER_SCRIPTS, programVersion, ROOT } from './machine.js';
 import { nginxConfig } from './nginx.js';
 import { freePort, Program } from './process.js';
-import { get } from './request.js';
 import { LARGE_BYTES, LARGE_PATH, SMALL_BYTES, SMALL_PATH } from './upstream.js';
 
 export interface Peer {
   readonly name: string;
+  /** What else than HTTP/1.1 in plain text it is set up to take. */
+  readonly fronts?: readonly Front[];
   /** Why it cannot run here, or undefined. */
   missing(): string | undefined;
   version(): string;
@@ -23,42 +25,50 @@ export interface Place {
   readonly port: number;
   readonly adminPort: number;
   readonly upstreamPort: number;
+  readonly front: Front;
+  /** Of the front `tls`, and of no other. */
+  readonly certificate: Certificate | undefined;
 }
 
 export interface RunningPeer {
   readonly name: string;
   readonly version: string;
   readonly port: number;
+  readonly front: Front;
   readonly program: Program;
 }
 
 const linkgate: Peer = {
   name: 'linkgate',
+  fronts: ['h2c', 'tls'],
   missing: () => (existsSync(GATEWAY) ? undefined : 'not built (npm run build)'),
   version: () => (createRequire(import.meta.url)(join(ROOT, 'package.json')) as { version: string }).version,
-  setUp: ({ folder, port, adminPort, upstreamPort }) => {
+  setUp: (place) => {
+    const { folder, upstreamPort } = place;
     mkdirSync(join(folder, 'disco'), { recursive: true });
     writeFileSync(join(folder, 'disco/upstream'), `127.0.0.1 ${upstreamPort}\n`);
-    return withConfig(folder, 'linkerd.yaml', [process.execPath, GATEWAY], linkerdYaml(port, adminPort));
+    return withConfig(folder, 'linkerd.yaml', [process.execPath, GATEWAY], linkerdYaml(place));
   },
 };
 
 const nginx: Peer = {
   name: 'nginx',
+  fronts: ['h2c', 'tls'],
   missing: () => (hasProgram('nginx') ? undefined : 'no program of that name'),
   version: () => programVersion('nginx', '-v'),
-  setUp: ({ folder, port, upstreamPort }) => {
-    const config = nginxConfig(folder, 'proxy', nginxBlocks(port, upstreamPort));
+  setUp: (place) => {
+    const { folder } = place;
+    const config = nginxConfig(folder, 'proxy', nginxBlocks(place));
     return withConfig(folder, 'proxy.conf', ['nginx', '-p', folder, '-c'], config);
   },
 };
 
 const haproxy: Peer = {
   name: 'haproxy',
+  fronts: ['h2c', 'tls'],
   missing: () => (hasProgram('haproxy') ? undefined : 'no program of that name'),
   version: () => programVersion('haproxy', '-v'),
-  setUp: ({ folder, port, upstreamPort }) =>
-    withConfig(folder, 'haproxy.cfg', ['haproxy', '-db', '-f'], haproxyConfig(port, upstreamPort)),
+  setUp: (place) => withConfig(place.folder, 'haproxy.cfg', ['haproxy', '-db', '-f'], haproxyConfig(place)),
 };
 
 const caddy: Peer = {
@@ -86,31 +96,40 @@ export const PEERS: readonly Peer[] = [
   npmPeer('undici', 'undici'),
 ];
 
+/** Why the peer takes no part where the load speaks this, or undefined. */
+export function whyNot({ fronts = [], missing }: Peer, front: Front): string | undefined {
+  return front === 'http1' || fronts.includes(front) ? missing() : `not set up for a front of ${front}`;
+}
+
 /** Starts the peer and checks that both bodies come through whole. Rejects with why not. */
 export async function startPeer(
   peer: Peer,
   folder: string,
   upstreamPort: number,
   pin: readonly string[],
+  front: Front = 'http1',
 ): Promise<RunningPeer> {
-  const place = { folder: join(folder, peer.name), port: await freePort(), adminPort: await freePort(), upstreamPort };
-  mkdirSync(place.folder, { recursive: true });
+  const own = join(folder, peer.name);
+  mkdirSync(own, { recursive: true });
+  const certificate = front === 'tls' ? makeCertificate(own) : undefined;
+  const ports = { port: await freePort(), adminPort: await freePort(), upstreamPort };
+  const place = { folder: own, ...ports, front, certificate };
   const { command, env } = peer.setUp(place);
   const program = await Program.start({
     command: [...pin, ...command],
     ...(env ? { env } : {}),
     folder: place.folder,
     name: peer.name,
-    isReady: async () => (await get(place.port, SMALL_PATH))?.body.length === SMALL_BYTES,
+    isReady: async () => (await ask(front, place.port, SMALL_PATH))?.body.length === SMALL_BYTES,
   });
-  const large = await get(place.port, LARGE_PATH);
+  const large = await ask(front, place.port, LARGE_PATH);
   if (large?.status !== 200 || large.body.length !== LARGE_BYTES) {
     await program.stop();
     throw new Error(
       `answered ${large?.status} with ${large?.body.length} bytes for ${LARGE_PATH}, want ${LARGE_BYTES}`,
     );
   }
-  return { name: peer.name, version: peer.version(), port: place.port, program };
+  return { name: peer.name, version: peer.version(), port: place.port, front, program };
 }
 
 /** A script of bench/proxy/peers that proxies with this package. */
@@ -132,7 +151,9 @@ function withConfig(folder: string, file: string, command: readonly string[], te
 }
 
 /** Every host name is a service of its own for the router, all at the one upstream. */
-function linkerdYaml(port: number, adminPort: number): string {
+function linkerdYaml({ port, adminPort, front, certificate }: Place): string {
+  const tls = certificate ? `, tls: {certPath: ${certificate.certPath}, keyPath: ${certificate.keyPath}}` : '';
+  const h2 = front === 'h2c' ? ', h2: true' : '';
   return `admin: {ip: 127.0.0.1, port: ${adminPort}}
 namers:
 - kind: io.l5d.fs
@@ -141,15 +162,21 @@ routers:
 - protocol: http
   identifier: {kind: io.l5d.header.token}
   dtab: /svc => /#/io.l5d.fs/upstream
-  servers: [{ip: 127.0.0.1, port: ${port}}]
+  servers: [{ip: 127.0.0.1, port: ${port}${h2}${tls}}]
 `;
 }
 
-function nginxBlocks(port: number, upstreamPort: number): string {
+function nginxBlocks({ port, upstreamPort, front, certificate }: Place): string {
+  const protocol = { http1: '', h2c: 'http2', tls: 'ssl http2' }[front];
+  // No resumption: what a handshake costs is measured too.
+  const tls = certificate
+    ? `ssl_certificate ${certificate.certPath}; ssl_certificate_key ${certificate.keyPath}; ssl_session_tickets off;`
+    : '';
   return `
     upstream out { server 127.0.0.1:${upstreamPort}; keepalive 64; keepalive_requests 1000000000; }
     server {
-      listen 127.0.0.1:${port} backlog=4096;
+      listen 127.0.0.1:${port} ${protocol} backlog=4096;
+      ${tls}
       location / {
         proxy_pass http://out;
         proxy_http_version 1.1;
@@ -160,7 +187,14 @@ function nginxBlocks(port: number, upstreamPort: number): string {
     }`;
 }
 
-function haproxyConfig(port: number, upstreamPort: number): string {
+function haproxyConfig({ folder, port, upstreamPort, front, certificate }: Place): string {
+  const pem = join(folder, 'both.pem');
+  if (certificate)
+    writeFileSync(
+      pem,
+      [certificate.certPath, certificate.keyPath].map((file) => readFileSync(file, 'latin1')).join(''),
+    );
+  const protocol = { http1: '', h2c: 'proto h2', tls: `ssl crt ${pem} alpn h2,http/1.1 no-tls-tickets` }[front];
   // No strict limits: it wants two file descriptors a connection, though idle ones have no upstream side.
   return `global
   nbthread 1
@@ -174,7 +208,7 @@ defaults
   timeout http-keep-alive 75s
   http-reuse always
 frontend in
-  bind 127.0.0.1:${port} backlog 4096
+  bind 127.0.0.1:${port} backlog 4096 ${protocol}
   default_backend out
 backend out
   server upstream 127.0.0.1:${upstreamPort}

@@ -1,5 +1,7 @@
 // Scenario: the contract of one thing to measure: running proxies in, a table and its numbers out.
 
+import type { Front } from './front.js';
+import type { LoadProgram } from './load-program.js';
 import type { Pinning } from './machine.js';
 import type { Options } from './options.js';
 import type { RunningPeer } from './peers.js';
@@ -10,6 +12,10 @@ export interface Scenario {
   readonly title: string;
   /** Peers measured unless `--peers` says otherwise; undefined: all. */
   readonly peers: readonly string[] | undefined;
+  /** What the load speaks to the peers. Default HTTP/1.1 in plain text. */
+  readonly front?: Front;
+  /** Programs that make the load. Default wrk. */
+  readonly needs?: readonly LoadProgram[];
   run(bench: Bench): Promise<Report>;
 }
 

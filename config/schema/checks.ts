@@ -3,13 +3,16 @@
 // They read the file itself and not what the schema made of it, so that they speak although something else is wrong.
 // What concerns one object alone (tls, backoff, ranges) is said by that object's schema.
 
+import { BlockList, isIP } from 'node:net';
 import { isMap, type KeyPath } from './config-error.js';
+import { DEFAULT_H2_PORT } from './h2-server.js';
 import type { Problem } from './problems.js';
 import { DEFAULT_HTTP_PORT, LOOPBACK } from './server.js';
+import { checkCaptures } from './upstream-tls.js';
 
 export function checkFile(file: unknown): Problem[] {
   const routers = mapsOf(file, 'routers', []);
-  return [...checkLabels(routers), ...checkPorts(routers), ...routers.flatMap(checkRouter)];
+  return [...checkLabels(routers), ...checkPorts(routers), ...routers.flatMap(checkRouter), ...checkProxies(routers)];
 }
 
 interface Located {
@@ -37,7 +40,7 @@ function checkPorts(routers: readonly Located[]): Problem[] {
   const seen = new Set<string>();
   return routers.flatMap((router) =>
     mapsOf(router.map, 'servers', router.path).flatMap(({ path, map }) => {
-      const port = map.port === undefined && router.map.protocol === 'http' ? DEFAULT_HTTP_PORT : Number(map.port);
+      const port = map.port === undefined ? defaultPort(router.map.protocol) : Number(map.port);
       // Each 0 is another port.
       if (!(port > 0)) return [];
       const ip = map.ip === undefined || map.ip === 'localhost' ? LOOPBACK : String(map.ip);
@@ -54,7 +57,7 @@ function checkPorts(routers: readonly Located[]): Problem[] {
 function checkRouter(router: Located): Problem[] {
   const { path, map } = router;
   const label = labelOf(router) ?? '';
-  const problems: Problem[] = [];
+  const problems: Problem[] = checkCaptures(map.client, [...path, 'client']);
   if (map.servers === undefined || (Array.isArray(map.servers) && map.servers.length === 0)) {
     problems.push(problem([...path, 'servers'], `router '${label}' has no servers`));
   }
@@ -67,6 +70,45 @@ function checkRouter(router: Located): Problem[] {
     );
   }
   return problems;
+}
+
+/** Who reaches a forward proxy reaches all that its dtab does: from anywhere it would be an open one. */
+function checkProxies(routers: readonly Located[]): Problem[] {
+  return routers.flatMap((router) =>
+    mapsOf(router.map, 'servers', router.path).flatMap(({ path, map }) => {
+      const { ip = LOOPBACK, proxy } = map;
+      if (proxy !== true || typeof ip !== 'string' || ip === 'localhost' || isInternal(ip)) return [];
+      const message = `proxy: true on ${ip}, where anyone may reach it: want a loopback or private address as ip`;
+      return [problem([...path, 'proxy'], message)];
+    }),
+  );
+}
+
+/** Loopback, private (RFC 1918, RFC 4193), shared (RFC 6598) and link-local addresses. */
+const INTERNAL = new BlockList();
+for (const [net, prefix] of [
+  ['127.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['100.64.0.0', 10],
+  ['169.254.0.0', 16],
+] as const) {
+  INTERNAL.addSubnet(net, prefix, 'ipv4');
+}
+INTERNAL.addAddress('::1', 'ipv6');
+INTERNAL.addSubnet('fc00::', 7, 'ipv6');
+INTERNAL.addSubnet('fe80::', 10, 'ipv6');
+
+function isInternal(ip: string): boolean {
+  const family = isIP(ip);
+  return family !== 0 && INTERNAL.check(ip, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** NaN for a protocol that the schema refuses. */
+function defaultPort(protocol: unknown): number {
+  if (protocol === 'http') return DEFAULT_HTTP_PORT;
+  return protocol === 'h2' ? DEFAULT_H2_PORT : Number.NaN;
 }
 
 function labelOf({ map }: Located): string | undefined {

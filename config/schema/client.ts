@@ -1,13 +1,16 @@
 // client: how requests go to the endpoints of a bound name.
 
 import { z } from 'zod';
+import { h2SettingsKeys } from './h2-settings.js';
 import { type PluginSchemas, usePlugin } from './plugins.js';
 import { DEFAULT_RETRY_BUDGET, retryBudgetSchema } from './retry-budget.js';
 import { count, flag } from './scalars.js';
 import { scopedSchema } from './scoped.js';
 import { sessionSchema } from './session.js';
 import { socketOptionsSchema } from './socket-options.js';
-import { clientTlsSchema } from './tls.js';
+import { upstreamTlsSchema } from './upstream-tls.js';
+
+const clientProtocol = z.enum(['auto', 'http1', 'h2', 'h2c']);
 
 /** Output: `Scoped<ClientKeys>`, matched against bound ids such as `/#/io.l5d.fs/web`. */
 export function clientSchema(plugins: PluginSchemas) {
@@ -16,7 +19,13 @@ export function clientSchema(plugins: PluginSchemas) {
 
 function clientKeysSchema(plugins: PluginSchemas) {
   return z.strictObject({
-    tls: clientTlsSchema().exactOptional().describe('Speak TLS to the endpoints.'),
+    tls: upstreamTlsSchema().exactOptional().describe('Speak TLS to the endpoints.'),
+    protocol: clientProtocol
+      .exactOptional()
+      .describe(
+        'How endpoints are spoken to: auto (what TLS agrees on by ALPN; HTTP/1.1 in plain text), http1, h2 (with TLS by ALPN), h2c (HTTP/2 with prior knowledge). Default auto, in h2 routers h2.',
+      ),
+    ...h2SettingsKeys,
     loadBalancer: plugins.balancer.exactOptional().describe('How an endpoint is chosen. Default kind p2c.'),
     hostConnectionPool: z
       .strictObject({
@@ -66,6 +75,7 @@ type ClientKeysSet = z.output<ReturnType<typeof clientKeysSchema>>;
 /** Client keys in force: those with a default are always there. */
 export type ClientKeys = Readonly<ClientKeysSet & Required<Pick<ClientKeysSet, ClientDefault>>>;
 type ClientDefault =
+  | 'protocol'
   | 'loadBalancer'
   | 'hostConnectionPool'
   | 'failFast'
@@ -76,6 +86,7 @@ type ClientDefault =
 
 function clientDefaults(plugins: PluginSchemas): ClientKeys {
   return {
+    protocol: 'auto',
     loadBalancer: usePlugin(plugins.balancer, { kind: 'p2c' }),
     hostConnectionPool: { minSize: 0 },
     failFast: false,

@@ -14,20 +14,17 @@ export interface UnsupportedKey {
 }
 
 export const UNSUPPORTED_KEYS: readonly UnsupportedKey[] = [
-  // The schemas have http alone: these need one each.
-  { place: 'router', key: 'protocol', when: oneOf('h2', 'thrift', 'mux', 'thriftmux') },
+  // The schemas have http and h2 alone: these need one each.
+  { place: 'router', key: 'protocol', when: oneOf('thrift', 'mux', 'thriftmux') },
 
   { place: 'router', key: 'streamingEnabled', when: oneOf(false) },
   { place: 'router', key: 'compressionLevel', when: oneOf(-1, 1, 2, 3, 4, 5, 6, 7, 8, 9) },
   { place: 'tracePropagator', key: 'kind', when: oneOf('io.l5d.zipkin') },
 
-  { place: 'server', key: 'tls' },
   // Node always sets the one, and has the other from version 23.1 on.
   { place: 'serverSocket', key: 'reuseAddr', when: oneOf(false) },
   { place: 'serverSocket', key: 'reusePort', when: oneOf(true) },
 
-  { place: 'client', key: 'tls' },
-  { place: 'client', key: 'forwardClientCert', when: oneOf(true) },
   { place: 'client', key: 'requestAuthorizers' },
 
   { place: 'admin', key: 'tls' },

@@ -1,9 +1,8 @@
 // Response classifiers of HTTP that ask for a retry of failed requests, by their method.
 
 import { z } from 'zod';
-import { type ErrorCode, GatewayError } from '../base/errors.js';
 import { defineKind, type Kind } from '../base/kind.js';
-import type { ResponseClassifier } from './classifier.js';
+import { isUpstreamError, type ResponseClassifier } from './classifier.js';
 
 const READ = ['GET', 'HEAD', 'OPTIONS', 'TRACE'];
 const IDEMPOTENT = [...READ, 'PUT', 'DELETE'];
@@ -13,14 +12,9 @@ const ALL = [...IDEMPOTENT, 'POST', 'PATCH'];
 export const retryableRead5XX = retryable('io.l5d.http.retryableRead5XX', READ);
 export const retryableIdempotent5XX = retryable('io.l5d.http.retryableIdempotent5XX', IDEMPOTENT);
 export const retryableAll5XX = retryable('io.l5d.http.retryableAll5XX', ALL);
-
-/** Failures of an upstream, where another attempt may fare better; not of the caller's, of the name's or of our own. */
-const RETRYABLE_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'connect-failed',
-  'upstream-reset',
-  'upstream-malformed',
-  'request-timed-out',
-]);
+export const h2RetryableRead5XX = retryable('io.l5d.h2.retryableRead5XX', READ);
+export const h2RetryableIdempotent5XX = retryable('io.l5d.h2.retryableIdempotent5XX', IDEMPOTENT);
+export const h2RetryableAll5XX = retryable('io.l5d.h2.retryableAll5XX', ALL);
 
 function retryable(kind: string, methods: readonly string[]): Kind<Record<string, never>, unknown, ResponseClassifier> {
   const eligible = new Set(methods);
@@ -34,9 +28,7 @@ function retryable(kind: string, methods: readonly string[]): Kind<Record<string
         return eligible.has(request.method) ? 'retryableFailure' : 'nonRetryableFailure';
       },
       classifyError: (request, error) =>
-        eligible.has(request.method) && error instanceof GatewayError && RETRYABLE_ERRORS.has(error.code)
-          ? 'retryableFailure'
-          : 'nonRetryableFailure',
+        eligible.has(request.method) && isUpstreamError(error) ? 'retryableFailure' : 'nonRetryableFailure',
     }),
   });
 }

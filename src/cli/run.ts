@@ -69,16 +69,17 @@ async function serve(file: string, isWatched: boolean, terminal: Terminal): Prom
     const linker = makeRealLinker(read, { onShutdownRequest: () => shutDown('/admin/shutdown'), reloader });
     reloader.attach(linker);
     const { admin, servers } = await linker.listen();
-    for (const { router, ip, port } of servers) {
-      log.info(`serving ${router} on ${showAddress({ host: ip, port })}`, { router, ip, port });
-    }
-    log.info(`admin on http://${showAddress({ host: admin.ip, port: admin.port })}/`, admin);
+    // Before anybody is told that it serves: without a handler the signal would end it.
     process.on('SIGHUP', () => {
       const isFile = file !== '-';
       log.info(`SIGHUP: opening access logs anew${isFile ? ', reading the configuration again' : ''}`);
       linker.reopenLogs();
       if (isFile) void reloader.reload(undefined);
     });
+    for (const { router, ip, port } of servers) {
+      log.info(`serving ${router} on ${showAddress({ host: ip, port })}`, { router, ip, port });
+    }
+    log.info(`admin on http://${showAddress({ host: admin.ip, port: admin.port })}/`, admin);
     const watch = isWatched ? reloader.watch() : undefined;
     drain = async () => {
       await watch?.close();

@@ -10,13 +10,15 @@ import type { Dispatched, ResponseSink } from '../service/exchange.js';
 import type { RequestHead } from '../service/message.js';
 import type { RequestBody } from '../service/request-body.js';
 import type { RouteHeaders } from '../service/route-headers.js';
+import type { H2Settings } from '../wire/h2-settings.js';
+import type { UpstreamTls } from '../wire/upstream-socket.js';
 
 /** One address of one bound name, with its connections. */
 export interface EndpointClient extends Closable {
   /** False while `failFast` keeps it out. Asked at each pick. */
   readonly isAvailable: boolean;
   /**
-   * Sends a request. `sink` gets its response or `fail` with a `GatewayError`, possibly before this returns. Until then
+   * Sends a request; of CONNECT nothing is sent, but a tunnel opened to the address. `sink` gets its response or `fail` with a `GatewayError`, possibly before this returns. Until then
    * the caller may use the result; afterwards it must not, for the connection may be serving another request.
    */
   dispatch(request: RequestHead, route: RouteHeaders, body: RequestBody | undefined, sink: ResponseSink): Dispatched;
@@ -42,7 +44,36 @@ export interface ClientMetrics {
   readonly expiredLifetime: Counter;
   /** Open connections and requests waiting for one, kept by the pools, read by gauges. */
   readonly now: { connections: number; idle: number; waiters: number };
+  /** Made when the first client of the name that speaks HTTP/2 asks for them. */
+  readonly h2: H2ClientMetrics;
 }
+
+/** `client/<id>/h2/…`, shared by the endpoints of the name. */
+export interface H2ClientMetrics {
+  /** GOAWAYs that came. */
+  readonly goAways: Counter;
+  /** Requests that the upstream says it has not processed: REFUSED_STREAM, or above the last stream of a GOAWAY. */
+  readonly refused: Counter;
+  /** Times that it asked for calm: ENHANCE_YOUR_CALM in a GOAWAY. */
+  readonly calmAsked: Counter;
+  readonly pings: Counter;
+  /** Connections that were given up since a PING had no answer. */
+  readonly pingTimeouts: Counter;
+  /** Requests under way, read by a gauge. */
+  readonly now: { streams: number };
+  /** Counts a connection, or one stream, on which the upstream broke the protocol. */
+  connectionError(code: string): void;
+  streamError(code: string): void;
+}
+
+/**
+ * How endpoints are spoken to:
+ * - `auto`: what ALPN picks where there is TLS, HTTP/1.1 in plain text;
+ * - `http1`: HTTP/1.1;
+ * - `h2`: HTTP/2, which TLS has to agree on by ALPN; in plain text with prior knowledge;
+ * - `h2c`: HTTP/2 with prior knowledge, in plain text.
+ */
+export type ClientProtocol = 'auto' | 'http1' | 'h2' | 'h2c';
 
 /**
  * How long things may take on a connection, in ms; Infinity for ever. Counted in ticks: never cut short, and passed by two of
@@ -67,6 +98,12 @@ export interface ConnectionLimits {
 
 export interface EndpointClientOptions {
   readonly address: Address;
+  readonly protocol: ClientProtocol;
+  /** Undefined: plain text. */
+  readonly tls: UpstreamTls | undefined;
+  /** HTTP/2: waits before new connections to an endpoint that has asked for calm. */
+  readonly calmBackoff: Backoff;
+  readonly h2Settings?: H2Settings | undefined;
   /** 1000 ms in Linkerd, where it cannot be set. */
   readonly connectTimeoutMs: number;
   /** `hostConnectionPool`: connections that are not closed for `poolIdleMs`, 0 by default. */

@@ -9,24 +9,34 @@ import { GatewayError, type Resend } from '../base/errors.js';
 import type { Ticking } from '../base/ticker.js';
 import type { Dispatched, ResponseSink } from '../service/exchange.js';
 import type { Headers } from '../service/headers.js';
-import type { RequestHead } from '../service/message.js';
-import { UNKNOWN_LENGTH } from '../service/message.js';
+import { makeConnectedHead, type RequestHead, type ResponseHead, UNKNOWN_LENGTH } from '../service/message.js';
 import type { RequestBody } from '../service/request-body.js';
 import type { RouteHeaders } from '../service/route-headers.js';
 import { ChunkedDecoder } from '../wire/chunked-decoder.js';
+import { CloseNotifyWatch } from '../wire/close-notify-watch.js';
 import { HeadReader } from '../wire/head-reader.js';
 import { writeRequestHead } from '../wire/head-writer.js';
 import { MessageWriter } from '../wire/message-writer.js';
-import { connectPushSocket, HOLD_BYTES, PushReads, PushWrites } from '../wire/push-socket.js';
+import { HOLD_BYTES, PushReads, PushWrites } from '../wire/push-socket.js';
 import { type ParsedResponse, parseResponseHead } from '../wire/response-head.js';
+import { connectUpstream, type TlsResumption } from '../wire/upstream-socket.js';
 import type { EndpointClientOptions } from './client.js';
+import { connectError, connectTimeout, isCertificateRefused } from './connect-error.js';
 import { RequestWriter, type RequestWriterOwner } from './request-writer.js';
 import { type Owed, type StallLimits, StallWatch } from './stall-watch.js';
+import { WebSocketHandshake } from './websocket-handshake.js';
+
+/** A socket that is connected, with TLS if that is wanted, and nobody has written to. */
+export interface MadeConnection {
+  readonly socket: Socket;
+  readonly reads: PushReads;
+}
 
 /** The pool, as its connections see it. */
 export interface Http1ConnectionOwner {
   readonly options: EndpointClientOptions;
   readonly stallLimits: StallLimits;
+  readonly resumption: TlsResumption;
   connected(connection: Http1ClientConnection): void;
   /** The connection could not be made. `lost` follows. */
   connectFailed(connection: Http1ClientConnection): void;
@@ -43,7 +53,7 @@ export interface Http1ConnectionOwner {
  * - `idle`: no request; any byte that comes is unsolicited;
  * - `head`, `length`, `chunked`, `untilClose`: reading a response;
  * - `done`: the response is complete, the rest of what came with it is not looked at yet;
- * - `tunnel`: after 101;
+ * - `tunnel`: after 101, or at once for CONNECT;
  * - `closed`.
  */
 type Mode = 'connecting' | 'idle' | 'head' | 'length' | 'chunked' | 'untilClose' | 'done' | 'tunnel' | 'closed';
@@ -74,14 +84,17 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
   #decoder: ChunkedDecoder | undefined;
   #bodyLeft = 0;
   #keepAlive = false;
+  #handshake: WebSocketHandshake | undefined;
   #paused = false;
   /** It has been idle: the upstream may have closed it before it read the current request. */
   #wasIdle = false;
   #responseStarted = false;
   #trailers: Headers | undefined;
+  /** Of a TLS response that ends with the connection. */
+  #closeNotify: CloseNotifyWatch | undefined;
 
-  /** Connects. Without a request by then it is idle. */
-  constructor(owner: Http1ConnectionOwner) {
+  /** Connects. Without a request by then it is idle. `made`: to this, whose `onConnect` is still to be called. */
+  constructor(owner: Http1ConnectionOwner, made?: MadeConnection) {
     this.#owner = owner;
     const { options } = owner;
     this.#stalls = new StallWatch(owner.stallLimits);
@@ -96,23 +109,24 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
     });
     this.#startedAt = options.clock.now();
     options.metrics.now.connections += 1;
-    this.#reads = new PushReads((bytes) => this.#onData(bytes));
+    const onRead = (bytes: Buffer): void => this.#onData(bytes);
+    this.#reads = made?.reads ?? new PushReads(onRead, options.tls !== undefined);
+    made?.reads.handTo(onRead);
     const { host, port } = options.address;
-    const socket = connectPushSocket(
-      { host, port, noDelay: options.noDelay, keepAlive: options.keepAlive },
-      this.#reads,
-    );
+    const { noDelay, keepAlive, tls } = options;
+    const { resumption } = owner;
+    const socket =
+      made?.socket ?? connectUpstream({ host, port, noDelay, keepAlive, tls, resumption }, this.#reads, onConnect);
     this.#socket = socket;
     this.#writes = new PushWrites(socket, options.metrics.sentBytes);
     this.writer = new MessageWriter(this.#writes);
     (socket as ConnectionSocket)[CONNECTION] = this;
-    socket.on('connect', onConnect);
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
     socket.on('error', onError);
     socket.on('close', onClose);
     this.#connectTimer = options.clock.after(options.connectTimeoutMs, () => {
-      this.#connectFailed(new Error(`no connection within ${options.connectTimeoutMs} ms`));
+      this.#connectFailed(connectTimeout(socket, tls, options.connectTimeoutMs));
     });
   }
 
@@ -132,8 +146,18 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
     this.#stalls.heardAt = this.#owner.options.ticker.now;
     this.#responseStarted = false;
     const request = this.#request;
-    const head = writeRequestHead(request, this.#route.http1, this.#owner.options.address.meta.authority);
     const body = this.#body;
+    if (request.method === 'CONNECT') {
+      this.#openTunnel(makeConnectedHead());
+      this.#sink?.flush();
+      return;
+    }
+    let route = this.#route.http1;
+    if (request.upgrade !== undefined && request.version === '2') {
+      this.#handshake = new WebSocketHandshake();
+      route += this.#handshake.http1;
+    }
+    const head = writeRequestHead(request, route, this.#owner.options.address.meta.authority);
     if (!body || request.upgrade !== undefined) {
       this.writer.begin(head, 'none');
       this.writer.flush();
@@ -176,6 +200,7 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
     this.#paused = false;
     this.#stalls.excuse();
     this.#socket.resume();
+    this.#closeNotify?.resumed();
   }
 
   destroy(): void {
@@ -230,6 +255,7 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
           break;
         case 'untilClose':
         case 'tunnel':
+          this.#closeNotify?.received();
           this.data(i === 0 ? bytes : bytes.subarray(i));
           i = bytes.length;
           break;
@@ -260,13 +286,16 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
     }
     const parsed = parseResponseHead(this.#reader, this.#request.method);
     this.#reader.forget();
-    if (parsed.head.status === 101) this.#openTunnel(parsed);
+    if (parsed.head.status === 101) this.#switchProtocols(parsed.head);
     else if (parsed.head.status < 200) this.#sink?.informational(parsed.head);
-    else this.#beginResponse(parsed);
+    else {
+      this.#handshake?.refuse(parsed.head.status);
+      this.#beginResponse(parsed);
+    }
     return next;
   }
 
-  #openTunnel({ head }: ParsedResponse): void {
+  #switchProtocols(head: ResponseHead): void {
     const asked = this.#request.upgrade;
     if (asked === undefined || head.upgrade === undefined || !isOffered(head.upgrade, asked)) {
       throw new GatewayError(
@@ -274,6 +303,11 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
         `101 to ${head.upgrade ?? 'no protocol'} where ${asked ?? 'none'} was asked for`,
       );
     }
+    this.#handshake?.check(head.headers);
+    this.#openTunnel(head);
+  }
+
+  #openTunnel(head: ResponseHead): void {
     this.#mode = 'tunnel';
     this.#keepAlive = false;
     // The caller's side opens first, so that its bytes find a sink.
@@ -302,6 +336,7 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
     } else {
       this.#mode = 'untilClose';
       this.#keepAlive = false;
+      if (this.#owner.options.tls) this.#closeNotify = new CloseNotifyWatch(this.#socket);
     }
     this.#sink?.head(head);
   }
@@ -354,6 +389,11 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
 
   onEnd(): void {
     if (this.#mode === 'untilClose') {
+      if (this.#closeNotify?.isCut) {
+        // Anyone on the way can end a TCP connection; only the upstream can end the response (RFC 9112 §9.8).
+        this.#lost(new Error('TLS was cut without close_notify'));
+        return;
+      }
       this.end(undefined);
       this.#finishResponse();
     } else if (this.#mode === 'tunnel') {
@@ -362,7 +402,8 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
       sink?.end(undefined);
       // The caller's half goes on until it ends too.
       if (!this.#body || this.#body.finished) this.destroy();
-    } else {
+    } else if (this.#mode !== 'connecting') {
+      // Else Node takes it for an error of the handshake.
       this.#lost(undefined);
     }
   }
@@ -379,13 +420,12 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
 
   #connectFailed(cause: Error): void {
     if (this.#mode !== 'connecting') return;
-    const { metrics, clock, address } = this.#owner.options;
+    const { metrics, clock, address, tls } = this.#owner.options;
     metrics.failedConnectLatencyMs.add(clock.now() - this.#startedAt);
     this.#owner.connectFailed(this);
     const sink = this.#finishExchange();
     this.destroy();
-    const message = `Unable to establish connection to ${showAddress(address)}: ${cause.message}`;
-    sink?.fail(new GatewayError('connect-failed', message, { cause, resend: 'safe' }));
+    sink?.fail(connectError(address, tls, cause));
   }
 
   #lost(cause: Error | undefined): void {
@@ -398,7 +438,12 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
       if (tunnelBody && !tunnelBody.finished) tunnelBody.abandon();
       return;
     }
-    const where = showAddress(this.#owner.options.address);
+    const { address, tls } = this.#owner.options;
+    if (cause && !this.#responseStarted && isCertificateRefused(cause)) {
+      sink.fail(connectError(address, tls, cause));
+      return;
+    }
+    const where = showAddress(address);
     const message = `${where} closed the connection before its response was complete${cause ? `: ${cause.message}` : ''}`;
     sink.fail(new GatewayError('upstream-reset', message, { cause, resend }));
   }
@@ -458,6 +503,7 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
     }
     this.#body = undefined;
     this.#decoder = undefined;
+    this.#handshake = undefined;
     return sink;
   }
 

@@ -6,14 +6,16 @@ import type { Dispatched, ResponseSink } from '../service/exchange.js';
 import type { RequestHead } from '../service/message.js';
 import type { RequestBody } from '../service/request-body.js';
 import type { RouteHeaders } from '../service/route-headers.js';
+import { TlsResumption } from '../wire/upstream-socket.js';
 import type { EndpointClient, EndpointClientOptions } from './client.js';
 import { FailFast } from './fail-fast.js';
-import { Http1ClientConnection, type Http1ConnectionOwner } from './http1-connection.js';
+import { Http1ClientConnection, type Http1ConnectionOwner, type MadeConnection } from './http1-connection.js';
 import { makeStallLimits, type StallLimits } from './stall-watch.js';
 
 export class Http1Pool implements EndpointClient, Http1ConnectionOwner {
   readonly options: EndpointClientOptions;
   readonly stallLimits: StallLimits;
+  readonly resumption = new TlsResumption();
   /** Most recently used last: the others grow idle and can be closed. */
   readonly #idle: Http1ClientConnection[] = [];
   readonly #waiters: Waiter[] = [];
@@ -42,7 +44,8 @@ export class Http1Pool implements EndpointClient, Http1ConnectionOwner {
 
   dispatch(request: RequestHead, route: RouteHeaders, body: RequestBody | undefined, sink: ResponseSink): Dispatched {
     const now = this.options.metrics.now;
-    const idle = this.#idle.pop();
+    // A tunnel begins with a connection that nobody has spoken on.
+    const idle = request.method === 'CONNECT' ? undefined : this.#idle.pop();
     if (idle) {
       now.idle -= 1;
       idle.send(request, route, body, sink);
@@ -64,6 +67,17 @@ export class Http1Pool implements EndpointClient, Http1ConnectionOwner {
     now.waiters += 1;
     this.#waiters.push(waiter);
     return waiter;
+  }
+
+  /** Takes a connection that another client has made. */
+  adopt(made: MadeConnection): void {
+    this.#connections += 1;
+    new Http1ClientConnection(this, made).onConnect();
+  }
+
+  /** There is a connection, or one is being made. */
+  get isConnected(): boolean {
+    return this.#connections > 0;
   }
 
   close(): void {
@@ -111,6 +125,11 @@ export class Http1Pool implements EndpointClient, Http1ConnectionOwner {
       return;
     }
     if (this.#closeIfOld(connection)) return;
+    if (this.#waiters[0]?.isForTunnel) {
+      // In its place there will be a new one.
+      connection.destroy();
+      return;
+    }
     const waiter = this.#nextWaiter();
     if (waiter) {
       waiter.sendOn(connection);
@@ -188,6 +207,11 @@ class Waiter implements Dispatched {
     this.#route = route;
     this.#body = body;
     this.#sink = sink;
+  }
+
+  /** It needs a new connection. */
+  get isForTunnel(): boolean {
+    return this.#request.method === 'CONNECT';
   }
 
   sendOn(connection: Http1ClientConnection): void {

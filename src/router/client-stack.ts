@@ -14,9 +14,11 @@ import type {
   DownEndpoint,
   FailFastMetrics,
   FailFastOptions,
+  H2ClientMetrics,
   MakeEndpointClient,
 } from '../client/client.js';
 import type { RetryBudget } from '../retry/retry.js';
+import type { HandshakeListener, UpstreamTls } from '../wire/upstream-socket.js';
 import { Endpoint } from './endpoint.js';
 import { RequestMetrics, SharedRequestMetrics, StatusMetrics } from './request-metrics.js';
 import type { ClientSettings } from './settings.js';
@@ -59,6 +61,7 @@ export class ClientStack implements Closable {
   readonly #clientMetrics: ClientMetrics;
   readonly #ticker: Ticker;
   readonly #failFast: FailFastOptions | undefined;
+  readonly #tls: UpstreamTls | undefined;
   readonly #accrual: ClusterAccrual;
   readonly #waiters = new Set<AddressWaiter>();
   #source: Bound['addr'] | undefined;
@@ -90,6 +93,7 @@ export class ClientStack implements Closable {
       backoff: failFastBackoff,
       metrics: makeFailFastMetrics(options.metrics.scope('failfast'), options.clock),
     };
+    this.#tls = options.settings.tls?.(options.id, makeHandshakeListener(options.metrics, options.clock));
     this.#accrual = options.settings.accrual.makeCluster(makeAccrualListener(options.metrics.scope('failure_accrual')));
     const balancing = options.metrics.scope('loadbalancer');
     this.#adds = balancing.counter('adds');
@@ -243,6 +247,10 @@ export class ClientStack implements Closable {
     const { settings, makeEndpointClient, clock, maxHeaderBytes, maxInitialLineBytes } = this.#options;
     const client = makeEndpointClient({
       address,
+      protocol: settings.protocol,
+      tls: this.#tls,
+      calmBackoff: settings.calmBackoff,
+      h2Settings: settings.h2Settings,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       minConnections: settings.minConnections,
       maxConnections: settings.maxConnections,
@@ -272,6 +280,7 @@ export class ClientStack implements Closable {
 }
 
 function makeClientMetrics(scope: MetricsScope): ClientMetrics {
+  let h2: H2ClientMetrics | undefined;
   const now = { connections: 0, idle: 0, waiters: 0 };
   scope.gauge(['connections'], () => now.connections);
   scope.gauge(['pool_size'], () => now.connections);
@@ -291,6 +300,25 @@ function makeClientMetrics(scope: MetricsScope): ClientMetrics {
     expiredIdle: scope.counter('expired', 'idle'),
     expiredLifetime: scope.counter('expired', 'lifetime'),
     now,
+    get h2() {
+      h2 ??= makeH2Metrics(scope.scope('h2'));
+      return h2;
+    },
+  };
+}
+
+function makeH2Metrics(scope: MetricsScope): H2ClientMetrics {
+  const now = { streams: 0 };
+  scope.gauge(['streams'], () => now.streams);
+  return {
+    goAways: scope.counter('goaways'),
+    refused: scope.counter('refused_streams'),
+    calmAsked: scope.counter('calm_asked'),
+    pings: scope.counter('pings'),
+    pingTimeouts: scope.counter('ping_timeouts'),
+    now,
+    connectionError: (code) => scope.counter('connection_errors', code).inc(),
+    streamError: (code) => scope.counter('stream_errors', code).inc(),
   };
 }
 
@@ -301,6 +329,24 @@ function makeFailFastMetrics(scope: MetricsScope, clock: Clock): FailFastMetrics
   scope.gauge(['unhealthy_num_tries'], () => sum(({ tries }) => tries));
   scope.gauge(['unhealthy_for_ms'], () => sum(({ downSince }) => clock.now() - downSince));
   return { markedDead: scope.counter('marked_dead'), markedAvailable: scope.counter('marked_available'), down };
+}
+
+/** Finagle has the latencies; the counters are new. */
+function makeHandshakeListener(scope: MetricsScope, clock: Clock): HandshakeListener {
+  const latencyMs = scope.stat('handshake_latency_ms');
+  const failedLatencyMs = scope.stat('failed_handshake_latency_ms');
+  const resumed = scope.counter('tls', 'resumed');
+  const failures = scope.counter('tls', 'failures');
+  return {
+    started: () => {
+      const startedAt = clock.now();
+      return (outcome) => {
+        (outcome === 'failed' ? failedLatencyMs : latencyMs).add(clock.now() - startedAt);
+        if (outcome === 'failed') failures.inc();
+        else if (outcome === 'resumed') resumed.inc();
+      };
+    },
+  };
 }
 
 function makeAccrualListener(scope: MetricsScope): AccrualListener {

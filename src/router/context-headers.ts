@@ -6,7 +6,7 @@ import { type Dtab, EMPTY_DTAB, showDtab } from '../base/dtab.js';
 import { GatewayError } from '../base/errors.js';
 import { parseDtab } from '../base/name-grammar.js';
 import type { Random } from '../base/random.js';
-import type { Headers } from '../service/headers.js';
+import { Headers } from '../service/headers.js';
 import { makeResponseHead, type ResponseHead } from '../service/message.js';
 import { type Deadline, parseDeadline, showDeadline, strictest } from './deadline.js';
 import { parseTraceId, type TraceId, writeTrace } from './trace-id.js';
@@ -76,6 +76,19 @@ export function addSuccessClass(headers: Headers, success: boolean): void {
   const value = success ? '1.0' : '0.0';
   if (headers.mayHaveGatewayFields && headers.has(SUCCESS_CLASS)) headers.set(SUCCESS_CLASS, value);
   else headers.addKnown(SUCCESS_CLASS, SUCCESS_CLASS, value);
+}
+
+/** The same at the end of a response, where it was not known before. */
+export function addSuccessTrailer(trailers: Headers | undefined, success: boolean): Headers {
+  const all = trailers ?? new Headers();
+  all.set(SUCCESS_CLASS, success ? '1.0' : '0.0');
+  return all;
+}
+
+/** `clearContext` on the way out: the trailers as a caller outside may see them, if any are left. */
+export function trailersWithoutContext(trailers: Headers): Headers | undefined {
+  clearRequestContext(trailers);
+  return trailers.size === 0 ? undefined : trailers;
 }
 
 /** `clearContext` on the way out: the head as a caller outside may see it. Another one: its body must not be seen either. */

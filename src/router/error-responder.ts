@@ -7,6 +7,7 @@ import type { Path } from '../base/path.js';
 import type { Refusal } from '../server/server.js';
 import { Headers } from '../service/headers.js';
 import { makeResponseHead, type RequestHead } from '../service/message.js';
+import { grpcRefusal, isGrpc } from './grpc-errors.js';
 
 /** Linkerd's statuses: timeouts are 503 and never 504, no route is 502 or 400 and never 404. */
 export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
@@ -17,6 +18,7 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   'unsupported-version': 505,
   'expectation-failed': 417,
   'method-refused': 405,
+  misdirected: 421,
   unidentified: 400,
   'bad-dtab': 400,
   'too-many-hops': 400,
@@ -27,7 +29,9 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   'circuit-open': 503,
   'circuit-full': 503,
   'connect-failed': 502,
+  'tls-failed': 502,
   'too-many-waiters': 503,
+  'upgrade-refused': 501,
   'upstream-reset': 502,
   'upstream-malformed': 502,
   'request-timed-out': 503,
@@ -41,9 +45,11 @@ const REASONS: Readonly<Record<number, string>> = {
   408: 'Request Timeout',
   414: 'URI Too Long',
   417: 'Expectation Failed',
+  421: 'Misdirected Request',
   431: 'Request Header Fields Too Large',
   499: 'Client Closed Request',
   500: 'Internal Server Error',
+  501: 'Not Implemented',
   502: 'Bad Gateway',
   503: 'Service Unavailable',
   505: 'HTTP Version Not Supported',
@@ -58,12 +64,17 @@ export interface ErrorResponderOptions {
   readonly maxBodyBytes: number;
 }
 
+/** Whether it is the caller who did something wrong: then it is no failure of the listener, whatever the answer looks like. */
+export function isFaultOfCaller({ code }: GatewayError): boolean {
+  return ERROR_STATUS[code] < 500;
+}
+
 /** `request` is left out where there is none yet. */
 export type RespondToError = (error: GatewayError, request?: RequestHead) => Refusal;
 
 /**
  * The response has `l5d-err` with the message, form-encoded as Linkerd does, and the message as `text/plain` body. With
- * `clearContext` both are left out, since they name services and addresses.
+ * `clearContext` both are left out, since they name services and addresses. A gRPC request gets a gRPC status instead.
  */
 export function makeErrorResponder(options: ErrorResponderOptions, clearContext: boolean): RespondToError {
   return (error, request) => {
@@ -82,6 +93,9 @@ export function makeErrorResponder(options: ErrorResponderOptions, clearContext:
     if (!clearContext) {
       headers.add('l5d-err', formEncode(error.message, options.maxHeaderBytes));
       if (error.resend === 'safe') headers.add('l5d-retryable', 'true');
+    }
+    if (request && isGrpc(request.headers)) {
+      return grpcRefusal(error, headers, clearContext ? '' : error.message, options.maxHeaderBytes);
     }
     const body = clearContext ? Buffer.alloc(0) : Buffer.from(error.message, 'utf8').subarray(0, options.maxBodyBytes);
     if (body.length > 0) headers.add('Content-Type', 'text/plain');

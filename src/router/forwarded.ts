@@ -24,6 +24,8 @@ export interface ForwardedConfig {
 
 export interface ForwardedContext {
   readonly routerLabel: string;
+  /** Parameter that gets the Host: `host` (RFC 7239), but `authority` in Linkerd's h2 routers. */
+  readonly hostParameter: 'host' | 'authority';
   readonly random: Random;
 }
 
@@ -43,7 +45,7 @@ export function makeForwarded(config: ForwardedConfig, context: ForwardedContext
   const from = makeLabeler(config.for, context);
   return (headers, caller, host, scheme) => {
     let value = `by=${by(caller.localAddress, caller.localPort, caller)};for=${from(caller.remoteAddress, caller.remotePort, caller)}`;
-    if (host) value += `;host=${tokenOrQuoted(host)}`;
+    if (host) value += `;${context.hostParameter}=${tokenOrQuoted(host)}`;
     if (scheme) value += `;proto=${scheme}`;
     headers.add('Forwarded', value);
   };

@@ -49,12 +49,19 @@ export class RetryMetrics {
   /** Of every request, also of those that needed none. */
   readonly perRequest: Stat;
   readonly budgetExhausted: Counter;
+  readonly #scope: MetricsScope;
 
   constructor(scope: MetricsScope, budget: RetryBudget) {
+    this.#scope = scope;
     this.total = scope.counter('total');
     this.perRequest = scope.stat('per_request');
     this.budgetExhausted = scope.counter('budget_exhausted');
     scope.gauge(['budget'], () => budget.balance);
+  }
+
+  /** Why a request was not retried, which is rare: `request_stream_too_long`, `response_stream_too_long`, … */
+  count(why: string): void {
+    this.#scope.counter(why).inc();
   }
 }
 

@@ -51,7 +51,10 @@ export class Resends {
 
   /** Whether the request can be sent again at all; if so the service has paid, and `requeued` or `retry` must be called. */
   mayResend(service: ServiceStack): boolean {
-    if (!this.#canReplay) return false;
+    if (!this.#canReplay) {
+      service.retries.count('request_stream_too_long');
+      return false;
+    }
     if (service.retryBudget.tryWithdraw()) return true;
     service.retries.budgetExhausted.inc();
     return false;

@@ -8,6 +8,7 @@ import type { Timeouts } from '../base/timeouts.js';
 import type { Identifier } from '../identifier/identifier.js';
 import type { AccessLog } from './access-log.js';
 import type { BindingCache } from './binding-cache.js';
+import type { ViaEntries } from './server-stack.js';
 
 export interface RouterParts {
   readonly identify: Identifier;
@@ -15,6 +16,8 @@ export interface RouterParts {
   /** For error messages: the interpreter has its own. */
   readonly baseDtab: Dtab;
   readonly bindingTimeoutMs: number;
+  /** What Via gets, by the version that a message came by. */
+  readonly via: ViaEntries;
   readonly accessLog: AccessLog | undefined;
   readonly clock: Clock;
   /** For time limits, which count what a request has waited to be read. */

@@ -16,7 +16,7 @@ import { BindingCache, type BindingCacheOptions } from './binding-cache.js';
 import { metricName } from './client-cache.js';
 import { ClientStack } from './client-stack.js';
 import type { RouterParts } from './router-parts.js';
-import type { ServerStack } from './server-stack.js';
+import type { ServerStack, ViaEntries } from './server-stack.js';
 import type { ServiceStack } from './service-stack.js';
 import type { ClientSettings, ServiceSettings, SettingsOf } from './settings.js';
 import { Trip } from './trip.js';
@@ -33,6 +33,8 @@ export interface RouterOptions {
   readonly makeEndpointClient: MakeEndpointClient;
   readonly maxInitialLineBytes: number;
   readonly maxHeaderBytes: number;
+  /** What Via gets, by the version that a message came by. */
+  readonly via: ViaEntries;
   /** Opened and closed by who made it. */
   readonly accessLog: AccessLog | undefined;
   readonly clock: Clock;

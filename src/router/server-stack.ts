@@ -2,16 +2,17 @@
 
 import type { Clock } from '../base/clock.js';
 import type { Closable } from '../base/closable.js';
-import { GatewayError } from '../base/errors.js';
+import { type ErrorCode, GatewayError } from '../base/errors.js';
 import type { Counter, MetricsScope } from '../base/metrics.js';
 import type { Refusal } from '../server/server.js';
 import type { Exchange } from '../service/exchange.js';
 import type { Headers } from '../service/headers.js';
-import type { HttpVersion } from '../service/message.js';
+import type { HttpVersion, RequestHead } from '../service/message.js';
 import { clearRequestContext, EMPTY_CONTEXT, type RequestContext, readContext } from './context-headers.js';
 import { type Deadline, msLeft, showInstant } from './deadline.js';
 import { type ErrorResponderOptions, makeErrorResponder, type RespondToError } from './error-responder.js';
 import type { AddForwarded } from './forwarded.js';
+import { isGrpc } from './grpc-errors.js';
 import { RequestMetrics, StatusMetrics } from './request-metrics.js';
 
 /** Finagle's: a request may take this long on the wire, and two clocks may differ by it. */
@@ -27,6 +28,10 @@ export interface ServerStackOptions extends ErrorResponderOptions {
   /** Name of a header that gets the epoch milliseconds of arrival. */
   readonly timestampHeader: string | undefined;
   readonly maxCallDepth: number;
+  /** Strict-Transport-Security of every response; undefined for none. */
+  readonly hsts: string | undefined;
+  /** Of an h2 router: requests that fail in some ways are reset, as Linkerd does there, and not answered. */
+  readonly resetsFailures: boolean;
   /** `rt/<label>/server/<ip>/<port>`. */
   readonly metrics: MetricsScope;
 }
@@ -75,7 +80,8 @@ export class ServerStack implements Closable {
       // Whatever a caller claims about its certificate is not true: only a TLS listener may say.
       headers.remove('x-forwarded-client-cert');
     }
-    addForwarded?.(headers, caller, headers.get('host'), absoluteScheme);
+    // What it came by is known; a target or `:scheme` could say anything.
+    addForwarded?.(headers, caller, headers.get('host'), caller.secure ? 'https' : absoluteScheme);
     if (timestampHeader !== undefined) {
       headers.add(timestampHeader, String(Math.round(clock.epochMs() - (clock.now() - receivedAt))));
     }
@@ -100,20 +106,43 @@ export class ServerStack implements Closable {
     throw new GatewayError('request-timed-out', message);
   }
 
+  /** In place of `respondToError`: the request's stream is to be reset. gRPC has statuses for what HTTP/2 has no words for. */
+  isReset({ code }: GatewayError, { headers }: RequestHead): boolean {
+    return this.#options.resetsFailures && RESET_CODES.has(code) && !isGrpc(headers);
+  }
+
   /** The answer to what could not be read as a request; so it is in none of the counts of requests, but in its own. */
-  refuse(error: GatewayError): Refusal {
+  refuse(error: GatewayError, request?: RequestHead): Refusal {
     this.options.metrics.counter('refused', error.code).inc();
-    return this.respondToError(error);
+    const refusal = this.respondToError(error, request);
+    this.secure(refusal.head.headers);
+    return refusal;
+  }
+
+  /** What upstreams say of it themselves is replaced: the listener knows how it is reached. */
+  secure(headers: Headers): void {
+    const { hsts } = this.#options;
+    if (hsts !== undefined) headers.set('Strict-Transport-Security', hsts);
   }
 }
 
+/** Errors that Linkerd's h2 routers answer with a reset: all but those that say that the name leads nowhere. */
+const RESET_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'unidentified',
+  'over-capacity',
+  'upstream-reset',
+  'upstream-malformed',
+  'request-timed-out',
+  'internal',
+]);
+
 /** `Via` entry of this hop. `linkerd`, because call depth is counted together with 1.x hops on the way. */
-export function viaEntry(version: HttpVersion): string {
-  return VIA[version];
-}
+export type ViaEntries = Readonly<Record<HttpVersion, string>>;
 
 /** RFC 9110 §7.6.3: the version that the message came by, without `HTTP/`. */
-const VIA: Readonly<Record<HttpVersion, string>> = { '1.0': '1.0 linkerd', '1.1': '1.1 linkerd', '2': '2 linkerd' };
+export const HTTP_VIA: ViaEntries = { '1.0': '1.0 linkerd', '1.1': '1.1 linkerd', '2': '2 linkerd' };
+/** Linkerd's h2 routers write it so. */
+export const H2_VIA: ViaEntries = { ...HTTP_VIA, '2': 'h2 linkerd' };
 
 /** Adds our entry to Via, joining several lines into one: 1.x lost all but the first. */
 export function appendVia(headers: Headers, entry: string): void {

@@ -6,8 +6,10 @@ import type { Backoff } from '../base/backoff.js';
 import type { Path } from '../base/path.js';
 import type { MakeServiceBreaker } from '../breaker/breaker.js';
 import type { ResponseClassifier } from '../classifier/classifier.js';
-import type { ConnectionLimits } from '../client/client.js';
+import type { ClientProtocol, ConnectionLimits } from '../client/client.js';
 import type { RetryBudget } from '../retry/retry.js';
+import type { H2Settings } from '../wire/h2-settings.js';
+import type { HandshakeListener, UpstreamTls } from '../wire/upstream-socket.js';
 
 /** Of one logical name. */
 export interface ServiceSettings {
@@ -19,6 +21,9 @@ export interface ServiceSettings {
   readonly retryBackoff: Backoff;
   /** Bytes of a request's body that are kept to send it again; of a longer one nothing is. */
   readonly retryBufferBytes: number;
+  /** Bytes of a response that are held back, and for how long in ms, until its end tells whether to send the request again. */
+  readonly holdBackBytes: number;
+  readonly classificationTimeoutMs: number;
   /** Undefined: the name has no circuit breaker, and its requests pay nothing for one. */
   readonly makeBreaker: MakeServiceBreaker | undefined;
   /** Of what `makeBreaker` was made: where it is the same after a reload the breaker goes on. */
@@ -39,6 +44,15 @@ export interface ClientSettings {
   readonly connectionLimits: ConnectionLimits;
   /** Waits between the connects of an endpoint that is down; undefined without `failFast`. */
   readonly failFastBackoff: Backoff | undefined;
+  /** How endpoints are spoken to. */
+  readonly protocol: ClientProtocol;
+  /** Waits before new connections to an endpoint that has asked for calm, in HTTP/2. */
+  readonly calmBackoff: Backoff;
+  readonly h2Settings?: H2Settings | undefined;
+  /** Undefined: plain text. */
+  readonly tls: ((id: Path, handshakes: HandshakeListener) => UpstreamTls) | undefined;
+  /** Its endpoints are told of the certificate that the caller has shown. */
+  readonly forwardClientCert: boolean;
   readonly noDelay: boolean;
   readonly keepAlive: boolean;
 }

@@ -6,9 +6,10 @@ import { GatewayError } from '../base/errors.js';
 import type { Timeouts } from '../base/timeouts.js';
 import type { Headers } from '../service/headers.js';
 import { removeDeadline, writeDeadline } from './context-headers.js';
-import { type Deadline, showInstant, tightened } from './deadline.js';
+import { type Deadline, msLeft, showInstant, tightened } from './deadline.js';
 import type { Endpoint } from './endpoint.js';
 import { showDuration } from './error-responder.js';
+import { removeGrpcTimeout, writeGrpcTimeout } from './grpc-timeout.js';
 
 /** The request, as its limits see it. Nothing is called after `end`, nor for an attempt after `endAttempt`. */
 export interface LimitedRequest {
@@ -44,9 +45,13 @@ export class TimeLimits {
   obey(deadline: Deadline, ms: number | undefined): void {
     this.#deadline = deadline;
     this.#isForeign = ms === undefined;
-    if (ms === undefined || ms > LONGEST_MS) return;
-    this.#endsAt = this.#clock.now() + Math.ceil(ms);
-    this.#timer = this.#clock.after(Math.ceil(ms), () => this.#request.outOfTime(deadlineError(deadline), true));
+    if (ms !== undefined) this.#endAfter(ms, deadlineError(deadline));
+  }
+
+  /** The caller gives the request `ms` from now on (`grpc-timeout`). */
+  allow(ms: number): void {
+    if (!this.#isForeign) this.#deadline = tightened(this.#deadline, this.#clock.epochMs(), ms);
+    this.#endAfter(ms, allowanceError(ms));
   }
 
   /** The request has `ms`, by the timeout of `what`, of which it has waited `waitedMs` to be read. */
@@ -67,8 +72,13 @@ export class TimeLimits {
       if (!this.#isForeign) deadline = tightened(deadline, this.#clock.epochMs(), ms);
       if (ms <= LONGEST_MS) this.#attemptTimer = this.#timeouts.after(ms, 0, () => this.#attemptOver(ms, endpoint));
     }
-    if (deadline) writeDeadline(headers, deadline);
-    else if (this.#isTold) removeDeadline(headers);
+    if (deadline) {
+      writeDeadline(headers, deadline);
+      if (!this.#isForeign) writeGrpcTimeout(headers, msLeft(deadline, this.#clock.epochMs()));
+    } else if (this.#isTold) {
+      removeDeadline(headers);
+      removeGrpcTimeout(headers);
+    }
     this.#isTold = deadline !== undefined;
   }
 
@@ -81,6 +91,15 @@ export class TimeLimits {
     this.#attemptTimer?.cancel();
   }
 
+  /** As the caller says, which may be any number: a timer of its own. */
+  #endAfter(ms: number, error: GatewayError): void {
+    const endsAt = this.#clock.now() + Math.ceil(ms);
+    if (ms > LONGEST_MS || endsAt >= this.#endsAt) return;
+    this.#endsAt = endsAt;
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(Math.ceil(ms), () => this.#request.outOfTime(error, true));
+  }
+
   #attemptOver(ms: number, endpoint: Endpoint): void {
     this.#request.attemptOutOfTime(timeoutError(ms, endpoint.toString()));
   }
@@ -89,6 +108,10 @@ export class TimeLimits {
 function deadlineError(deadline: Deadline): GatewayError {
   const message = `exceeded the caller's deadline (l5d-ctx-deadline) of ${showInstant(deadline)} while waiting for a response`;
   return new GatewayError('request-timed-out', message);
+}
+
+function allowanceError(ms: number): GatewayError {
+  return new GatewayError('request-timed-out', `exceeded the ${ms} ms that the caller gave it (grpc-timeout)`);
 }
 
 /** Finagle's message. */

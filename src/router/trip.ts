@@ -9,7 +9,7 @@ import type { Path } from '../base/path.js';
 import type { Admission } from '../breaker/breaker.js';
 import { classifyResponse, type Verdict } from '../classifier/classifier.js';
 import { Unidentified } from '../identifier/identifier.js';
-import type { Dispatched, Exchange, ExchangeListener, ResponseSink } from '../service/exchange.js';
+import type { Dispatched, Exchange, ExchangeListener } from '../service/exchange.js';
 import { Headers } from '../service/headers.js';
 import { makeResponseHead, type ResponseHead } from '../service/message.js';
 import { admit } from './admission.js';
@@ -17,26 +17,30 @@ import { BindingWait, type WaitingRequest } from './binding-wait.js';
 import type { ClientStack } from './client-stack.js';
 import {
   addSuccessClass,
+  addSuccessTrailer,
   EMPTY_CONTEXT,
   EXPLAIN,
   type RequestContext,
+  trailersWithoutContext,
   withoutContext,
   writeContext,
 } from './context-headers.js';
 import type { Endpoint } from './endpoint.js';
-import { asGatewayError, noHostsError } from './error-responder.js';
+import { asGatewayError, isFaultOfCaller, noHostsError } from './error-responder.js';
 import { explainBinding } from './explain.js';
+import { readGrpcTimeout } from './grpc-timeout.js';
 import { rewriteLocation } from './location-rewriter.js';
 import type { BoundLeaf } from './name-tree-service.js';
 import { Resends } from './resends.js';
 import type { RouterParts } from './router-parts.js';
-import { appendVia, type ServerStack, viaEntry } from './server-stack.js';
+import { appendVia, type ServerStack } from './server-stack.js';
 import type { ServiceStack } from './service-stack.js';
+import { type ClassifiedTrip, makeStreamVerdict, type StreamVerdict } from './stream-verdict.js';
 import { heldUpError, type LimitedRequest, TimeLimits } from './time-limits.js';
 import { attemptError, overCapacityError, unidentifiedError } from './trip-errors.js';
 import { isWorthReading, UnwantedResponse } from './unwanted-response.js';
 
-export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, LimitedRequest {
+export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, LimitedRequest {
   readonly #router: RouterParts;
   readonly #server: ServerStack;
   readonly #exchange: Exchange;
@@ -51,6 +55,8 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
   /** Of the attempt under way or, between two, of the one that has just failed. */
   #endpoint: Endpoint | undefined;
   #dispatched: Dispatched | undefined;
+  /** Where the ends of responses tell how they went. */
+  #streamVerdict: StreamVerdict | undefined;
   #attempts = 0;
   #attemptsEnded = 0;
   #attemptStartedAt = 0;
@@ -95,6 +101,9 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
       this.#context = this.#server.prepare(this.#exchange, clock);
       const { deadline } = this.#context;
       if (deadline) this.#timeLimits.obey(deadline, this.#server.msUntil(deadline, clock));
+      const { headers } = this.#exchange.request;
+      const callerMs = headers.mayHaveGatewayFields ? readGrpcTimeout(headers) : undefined;
+      if (callerMs !== undefined) this.#timeLimits.allow(callerMs);
       if (options.timeoutMs !== undefined) this.#limit(options.timeoutMs, 'the server');
       this.#identify();
     } catch (error) {
@@ -132,7 +141,7 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
     const { request, body } = this.#exchange;
     this.#service = service;
     service.metrics.started();
-    appendVia(request.headers, viaEntry(request.version));
+    appendVia(request.headers, this.#router.via[request.version]);
     writeContext(request.headers, this.#context, this.#router.random);
     const { totalTimeoutMs, retryBufferBytes } = service.settings;
     service.retryBudget.deposit();
@@ -189,7 +198,16 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
     leaf.client.metrics.started();
     leaf.client.requeueBudget.deposit();
     leaf.metrics.started();
+    if (leaf.client.settings.forwardClientCert || this.#attempts > 0) this.#tellClientCert(leaf.client);
     this.#attempt(now);
+  }
+
+  /** What callers wrote themselves is gone already; a name that is bound anew may have another client. */
+  #tellClientCert({ settings }: ClientStack): void {
+    const { caller, request } = this.#exchange;
+    const told = settings.forwardClientCert ? caller.forwardedClientCert : undefined;
+    if (told === undefined) request.headers.remove('x-forwarded-client-cert');
+    else request.headers.set('x-forwarded-client-cert', told);
   }
 
   #noHosts(): GatewayError {
@@ -215,7 +233,8 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
     const timeoutMs = client.settings.requestAttemptTimeoutMs;
     if (timeoutMs !== undefined || this.#limits) this.#timeLimits.beginAttempt(request.headers, timeoutMs, endpoint);
     if (endpoint.address.meta.authority !== undefined) this.#callerHost = request.headers.get('host');
-    const dispatched = endpoint.client.dispatch(request, route, body, this);
+    this.#streamVerdict = makeStreamVerdict(this.#service as ServiceStack, request, this.#router.clock, this);
+    const dispatched = endpoint.client.dispatch(request, route, body, this.#streamVerdict ?? this);
     // It may have ended, or been sent again, before `dispatch` returned.
     if (this.#attempts === attempt && this.#attemptsEnded < attempt) this.#dispatched = dispatched;
   }
@@ -227,15 +246,15 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
   }
 
   head(response: ResponseHead): void {
-    const { request, caller, receivedAt } = this.#exchange;
+    const { classifier } = (this.#service as ServiceStack).settings;
+    this.classified(response, classifyResponse(classifier, this.#exchange.request, response));
+  }
+
+  classified(response: ResponseHead, verdict: Verdict | undefined): void {
     const service = this.#service as ServiceStack;
-    const { client } = this.#leaf as BoundLeaf;
-    this.#headAt = this.#router.clock.now();
-    this.#latencyMs = this.#headAt - receivedAt;
-    this.#verdict = classifyResponse(service.settings.classifier, request, response);
-    client.statuses.record(response.status, this.#latencyMs - this.#clientDelayMs);
-    this.#router.accessLog?.log(request, response, caller.remoteAddress);
-    if (this.#verdict === 'retryableFailure' && this.#resending.mayResend(service)) {
+    this.#record(response);
+    this.#verdict = verdict ?? 'success';
+    if (verdict === 'retryableFailure' && this.#resending.mayResend(service)) {
       this.#drain(response);
       return;
     }
@@ -243,16 +262,42 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
     const { authority } = (this.#endpoint as Endpoint).address.meta;
     if (authority !== undefined && this.#callerHost !== undefined)
       rewriteLocation(headers, authority, this.#callerHost);
-    appendVia(headers, viaEntry(response.version));
+    appendVia(headers, this.#router.via[response.version]);
     if (this.#context.explain) this.#explain(headers);
     if (this.#server.options.clearContext) {
       const cleared = withoutContext(response);
       this.#dropBody = cleared !== response;
       this.#sendHead(cleared);
     } else {
-      addSuccessClass(headers, this.#verdict === 'success');
+      if (verdict) addSuccessClass(headers, verdict === 'success');
       this.#sendHead(response);
     }
+  }
+
+  classifiedAtEnd(verdict: Verdict, trailers: Headers | undefined): Headers | undefined {
+    this.#verdict = verdict;
+    return this.#server.options.clearContext ? trailers : addSuccessTrailer(trailers, verdict === 'success');
+  }
+
+  get isReplayable(): boolean {
+    return this.#exchange.body?.replayable ?? true;
+  }
+
+  retryInstead(response: ResponseHead): boolean {
+    if (!this.#resending.mayResend(this.#service as ServiceStack)) return false;
+    this.#record(response);
+    this.#exchange.body?.detach();
+    this.#endAttempt(false);
+    this.#retry(undefined);
+    return true;
+  }
+
+  #record(response: ResponseHead): void {
+    const { request, caller, receivedAt } = this.#exchange;
+    this.#headAt = this.#router.clock.now();
+    this.#latencyMs = this.#headAt - receivedAt;
+    (this.#leaf as BoundLeaf).client.statuses.record(response.status, this.#latencyMs - this.#clientDelayMs);
+    this.#router.accessLog?.log(request, response, caller.remoteAddress);
   }
 
   data(chunk: Buffer): boolean {
@@ -277,7 +322,8 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
     const success = this.#verdict === 'success';
     this.#endAttempt(success);
     this.#finish(success, undefined);
-    this.#exchange.end(this.#dropBody ? undefined : trailers);
+    if (this.#dropBody || trailers === undefined) this.#exchange.end(undefined);
+    else this.#exchange.end(this.#server.options.clearContext ? trailersWithoutContext(trailers) : trailers);
   }
 
   fail(error: Error): void {
@@ -418,22 +464,28 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
     // Limits are for the wait for a response, as in Finagle; from here on bytes flow or the connection breaks.
     this.#limits?.end();
     this.#server.statuses.record(head.status, this.#latencyMs);
+    this.#server.secure(head.headers);
     this.#exchange.head(head);
   }
 
   #answer(error: GatewayError): void {
     if (this.#done) return;
     this.#measureLatency();
+    if (this.#server.isReset(error, this.#exchange.request)) {
+      this.#finish(false, error);
+      this.#exchange.fail(error);
+      return;
+    }
     const { head, body } = this.#server.respondToError(error, this.#exchange.request);
     if (this.#context.explain) this.#explain(head.headers);
-    this.#finish(head.status < 500, error);
+    this.#finish(isFaultOfCaller(error), error);
     this.#respond(head, body);
   }
 
   #answerSynthetic(status: number): void {
     this.#measureLatency();
     const head = makeResponseHead(status, '', new Headers(), 0);
-    appendVia(head.headers, viaEntry('1.1'));
+    appendVia(head.headers, this.#router.via['1.1']);
     this.#finish(status < 500, undefined);
     this.#respond(head, Buffer.alloc(0));
   }
@@ -457,6 +509,7 @@ export class Trip implements ExchangeListener, ResponseSink, WaitingRequest, Lim
     this.#limits?.endAttempt();
     this.#unwanted?.end();
     this.#unwanted = undefined;
+    this.#streamVerdict?.stop();
     const endpoint = this.#endpoint as Endpoint;
     endpoint.finished(this.#headAt || this.#router.clock.now(), this.#attemptStartedAt, success);
   }

@@ -1,8 +1,10 @@
-// CallerSocket: one accepted socket, read and written for whoever owns it, who may hand it on; and where its caller is.
+// CallerSocket: one accepted socket, read and written for whoever owns it, who may hand it on; and who its caller is.
 
 import type { Socket } from 'node:net';
 import type { Counter } from '../base/metrics.js';
 import type { Caller } from '../service/exchange.js';
+import { type AcceptedTlsOptions, AcceptedTlsSocket, acceptTls } from '../wire/accepted-tls-socket.js';
+import { forwardedClientCert } from '../wire/forwarded-client-cert.js';
 import type { H2Transport } from '../wire/h2/session-contract.js';
 import { adoptPushSocket, PushReads, PushWrites } from '../wire/push-socket.js';
 
@@ -19,6 +21,16 @@ export interface SocketOwner {
 const CALLER = Symbol('caller');
 type OwnedSocket = Socket & { [CALLER]: CallerSocket };
 
+export interface AcceptedSocket {
+  readonly socket: Socket;
+  readonly connectionId: number;
+  /** `clock.now()` when it was accepted. */
+  readonly openedAt: number;
+  readonly sentBytes: Counter;
+  /** Undefined: plain text. */
+  readonly tls?: AcceptedTlsOptions | undefined;
+}
+
 export class CallerSocket implements Caller, H2Transport {
   readonly socket: Socket;
   readonly reads: PushReads;
@@ -26,12 +38,14 @@ export class CallerSocket implements Caller, H2Transport {
   readonly connectionId: number;
   /** `clock.now()` when it was accepted. */
   readonly openedAt: number;
-  #owner: SocketOwner;
+  #owner: SocketOwner = NOBODY;
+  /** Worked out for the first who asks. */
+  #forwardedClientCert: string | undefined;
 
-  constructor(accepted: Socket, connectionId: number, openedAt: number, sentBytes: Counter, owner: SocketOwner) {
-    this.#owner = owner;
+  /** Nobody hears of it before `handTo`. */
+  constructor({ socket, connectionId, openedAt, sentBytes, tls }: AcceptedSocket) {
     this.reads = new PushReads((bytes) => this.#owner.onData(bytes));
-    this.socket = adoptPushSocket(accepted, this.reads);
+    this.socket = tls ? acceptTls(socket, this.reads, tls) : adoptPushSocket(socket, this.reads);
     this.writes = new PushWrites(this.socket, sentBytes);
     this.connectionId = connectionId;
     this.openedAt = openedAt;
@@ -85,9 +99,28 @@ export class CallerSocket implements Caller, H2Transport {
   }
 
   get secure(): boolean {
-    return false;
+    return this.tls !== undefined;
+  }
+
+  get forwardedClientCert(): string | undefined {
+    if (this.#forwardedClientCert !== undefined) return this.#forwardedClientCert;
+    // None gets as far as a request with one that does not hold.
+    const certificate = this.tls?.peerCertificate;
+    if (certificate) this.#forwardedClientCert = forwardedClientCert(certificate);
+    return this.#forwardedClientCert;
+  }
+
+  get serverName(): string | undefined {
+    return this.tls?.servername || undefined;
+  }
+
+  /** Undefined in plain text. */
+  get tls(): AcceptedTlsSocket | undefined {
+    return this.socket instanceof AcceptedTlsSocket ? this.socket : undefined;
   }
 }
+
+const NOBODY: SocketOwner = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
 function onDrain(this: Socket): void {
   (this as OwnedSocket)[CALLER].owner.onDrain();

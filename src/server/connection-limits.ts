@@ -6,6 +6,7 @@ const DEFAULT_HEAD_TIMEOUT_MS = 30_000;
 const DEFAULT_BODY_TIMEOUT_MS = 60_000;
 const DEFAULT_WRITE_TIMEOUT_MS = 60_000;
 const DEFAULT_IDLE_TIMEOUT_MS = 600_000;
+const DEFAULT_TUNNEL_IDLE_MS = 3_600_000;
 /** For a caller to close its side after our last byte, so that a reset does not overtake the response. */
 const LINGER_MS = 1000;
 
@@ -23,12 +24,16 @@ export interface ConnectionLimits {
   readonly bodyReadMs: number;
   /** Without a byte from the caller, through a tunnel. */
   readonly tunnelReadMs: number;
+  /** Without a byte either way, through a tunnel. */
+  readonly tunnelIdleMs: number;
   /** Without a byte of ours taken by the caller. */
   readonly writeMs: number;
   /** Between requests. */
   readonly idleMs: number;
   /** From our last byte to the caller's. */
   readonly lingerMs: number;
+  /** From accept to the end of a TLS handshake. */
+  readonly handshakeMs: number;
   /** From accept to the last request. */
   readonly lifeMs: number;
   /** Between two sweeps. What is measured is as coarse: a limit is kept to within one more of these, and never early. */
@@ -56,9 +61,11 @@ export function connectionLimits(options: Http1ServerOptions): ConnectionLimits 
     headReadMs: readTimeoutMs,
     bodyReadMs: options.readTimeoutMs ?? DEFAULT_BODY_TIMEOUT_MS,
     tunnelReadMs: readTimeoutMs,
+    tunnelIdleMs: options.tunnelIdleMs ?? DEFAULT_TUNNEL_IDLE_MS,
     writeMs: options.writeTimeoutMs ?? DEFAULT_WRITE_TIMEOUT_MS,
     idleMs: options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
     lifeMs: lifeTimeMs,
+    handshakeMs: options.tls?.handshakeTimeoutMs ?? Number.POSITIVE_INFINITY,
   };
   const quarterMs = Math.floor(Math.min(...Object.values(timeouts)) / 4);
   return {

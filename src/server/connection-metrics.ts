@@ -21,6 +21,17 @@ export interface ConnectionMetrics {
   /** Closed for `idleTimeoutMs` and `lifeTimeMs`, under Finagle's names. */
   readonly idleExpired: Counter;
   readonly lifeExpired: Counter;
+  /** What went through tunnels, and those closed since nothing did for `tunnelIdleMs`. */
+  readonly tunnelReceived: Counter;
+  readonly tunnelSent: Counter;
+  readonly tunnelExpired: Counter;
+  /** Of TLS: done; of those the ones that took up an earlier session; come to nothing, for whatever reason. */
+  readonly tlsHandshakes: Counter;
+  readonly tlsResumed: Counter;
+  readonly tlsHandshakeErrors: Counter;
+  /** Of the latter: not done in time; with a certificate of the caller that does not hold. */
+  readonly tlsHandshakeTimeouts: Counter;
+  readonly tlsBadCertificates: Counter;
 }
 
 export function connectionMetrics(scope: MetricsScope): ConnectionMetrics {
@@ -37,5 +48,13 @@ export function connectionMetrics(scope: MetricsScope): ConnectionMetrics {
     h2Connects: scope.counter('h2', 'connects'),
     idleExpired: scope.counter('expired', 'idle'),
     lifeExpired: scope.counter('expired', 'lifetime'),
+    tlsHandshakes: scope.counter('tls', 'handshakes'),
+    tlsResumed: scope.counter('tls', 'resumed'),
+    tlsHandshakeErrors: scope.counter('tls', 'handshake_errors'),
+    tlsHandshakeTimeouts: scope.counter('tls', 'handshake_timeouts'),
+    tlsBadCertificates: scope.counter('tls', 'client_certificate_errors'),
+    tunnelReceived: scope.counter('tunnels', 'received_bytes'),
+    tunnelSent: scope.counter('tunnels', 'sent_bytes'),
+    tunnelExpired: scope.counter('expired', 'tunnel'),
   };
 }

@@ -2,6 +2,7 @@
 
 import { GatewayError } from '../base/errors.js';
 import { makeLogger } from '../base/log.js';
+import type { Flushable, FlushQueue } from '../wire/flush-queue.js';
 import { PREFACE } from '../wire/h2/frames.js';
 import { H2Error, type H2ErrorCode } from '../wire/h2/h2-error.js';
 import { H2Session } from '../wire/h2/session.js';
@@ -10,7 +11,6 @@ import { HOLD_BYTES } from '../wire/push-socket.js';
 import type { CallerSocket, SocketOwner } from './caller-socket.js';
 import { isOver, type SweepTime } from './connection-limits.js';
 import type { ConnectionMetrics } from './connection-metrics.js';
-import type { Flushable, FlushQueue } from './flush-queue.js';
 import { H2Exchange, type H2ExchangeOwner, refuseRequest } from './h2-exchange.js';
 import { readRequestHead } from './h2-heads.js';
 import type { H2ServerOptions } from './h2-options.js';
@@ -18,6 +18,7 @@ import type { Http1ServerOptions } from './http1-options.js';
 import type { IdleOrder } from './idle-order.js';
 import type { ServerConnection } from './server-connection.js';
 import { TakenWatch } from './taken-watch.js';
+import { TunnelWatch } from './tunnel-watch.js';
 
 /** What the connections of one server share. */
 export interface H2ConnectionContext extends SweepTime {
@@ -25,6 +26,8 @@ export interface H2ConnectionContext extends SweepTime {
   readonly h2: H2ServerOptions;
   readonly metrics: ConnectionMetrics;
   readonly draining: boolean;
+  /** Open at the moment. */
+  tunnels: number;
   readonly idle: IdleOrder<ServerConnection>;
   readonly flushes: FlushQueue;
   closed(connection: ServerConnection): void;
@@ -44,14 +47,13 @@ export class H2Connection implements ServerConnection, SocketOwner, Flushable, H
   readonly #taken = new TakenWatch();
   /** Exchanges whose bodies are coming. */
   readonly #receiving = new Set<H2Exchange>();
+  readonly #tunnels = new Map<H2Exchange, TunnelWatch>();
   /** `now` of the context when it became idle, or when its session closed. */
   #waitingSince: number;
   /** What the caller has begun to send and not completed, as its session numbers it, and since when. */
   #unfinished = 0;
   #unfinishedSince = 0;
   #isFlushDue = false;
-  /** The caller's SETTINGS have come. */
-  #isGreeted = false;
   /** It takes no more requests: the caller has been told, or is about to be. */
   #isLeaving = false;
   /** The session has ended; what still comes in is thrown away. */
@@ -68,11 +70,13 @@ export class H2Connection implements ServerConnection, SocketOwner, Flushable, H
     context.metrics.h2Connects.inc();
   }
 
-  /** `rest`: what came behind the head of the preface. */
-  begin(rest: Buffer): void {
+  /** `rest`: what came behind the head of the preface, where that was read as the head of a request. */
+  begin(rest?: Buffer): void {
     this.#session.start();
-    this.#session.receive(PREFACE_HEAD);
-    this.#session.receive(rest);
+    if (rest) {
+      this.#session.receive(PREFACE_HEAD);
+      this.#session.receive(rest);
+    }
     if (this.#context.draining) this.drain();
   }
 
@@ -120,33 +124,27 @@ export class H2Connection implements ServerConnection, SocketOwner, Flushable, H
       else if (isOver(this.#context, this.#waitingSince, limits.lingerMs)) socket.destroy();
     } else {
       if (this.#receiving.size > 0) this.#sweepBodies();
+      if (this.#tunnels.size > 0) this.#sweepTunnels();
       if (!this.#isLeaving) this.#sweepAge(bornBefore);
       this.#sweepHead();
       this.#session.tick(options.clock.now());
     }
   }
 
-  /** As of a head in HTTP/1.1: of the greeting, and of each frame or field block, the end comes in time. */
+  /** As of a head in HTTP/1.1: of each frame or field block the end comes in time. The session sees to the greeting. */
   #sweepHead(): void {
     const { now, limits } = this.#context;
     const { unfinished } = this.#session;
     const { headMs } = limits;
-    if (!this.#isGreeted) {
-      if (!isOver(this.#context, this.#waitingSince, headMs)) return;
-      this.#tooSlow(new H2Error('SETTINGS_TIMEOUT', `No SETTINGS came for ${headMs} ms`));
-    } else if (unfinished === 0 || unfinished !== this.#unfinished) {
+    if (unfinished === 0 || unfinished !== this.#unfinished) {
       this.#unfinished = unfinished;
       this.#unfinishedSince = now;
     } else if (isOver(this.#context, this.#unfinishedSince, headMs)) {
-      this.#tooSlow(
+      this.#context.metrics.readTimeouts.inc();
+      this.#session.close(
         new H2Error('ENHANCE_YOUR_CALM', `The end of a frame or field block did not come for ${headMs} ms`),
       );
     }
-  }
-
-  #tooSlow(error: H2Error): void {
-    this.#context.metrics.readTimeouts.inc();
-    this.#session.close(error);
   }
 
   /** A body that stopped coming ends its own stream alone. */
@@ -157,6 +155,20 @@ export class H2Connection implements ServerConnection, SocketOwner, Flushable, H
       metrics.readTimeouts.inc();
       const error = new GatewayError('request-timeout', `no byte of the request body came for ${limits.bodyReadMs} ms`);
       exchange.timedOut(error, options.refuse);
+    }
+  }
+
+  #sweepTunnels(): void {
+    const { limits, metrics } = this.#context;
+    for (const [exchange, watch] of this.#tunnels) {
+      watch.count(exchange, metrics, this.#context);
+      if (watch.isIdle(this.#context)) {
+        metrics.tunnelExpired.inc();
+        exchange.endTunnel(`nothing went through the tunnel for ${limits.tunnelIdleMs} ms`);
+      } else if (isOver(this.#context, exchange.readAt, limits.tunnelReadMs)) {
+        metrics.readTimeouts.inc();
+        exchange.endTunnel(`the caller sent nothing through its tunnel for ${limits.tunnelReadMs} ms`);
+      }
     }
   }
 
@@ -209,7 +221,8 @@ export class H2Connection implements ServerConnection, SocketOwner, Flushable, H
     const { maxInitialLineBytes } = options;
     let exchange: H2Exchange;
     try {
-      const head = readRequestHead(fields, { contentLength, endStream, maxInitialLineBytes });
+      const section = { contentLength, endStream, maxInitialLineBytes, takesConnect: options.proxy };
+      const head = readRequestHead(fields, section);
       exchange = new H2Exchange(this, stream, head, options.clock.now());
     } catch (error) {
       this.#refuse(stream, fields, error);
@@ -223,12 +236,6 @@ export class H2Connection implements ServerConnection, SocketOwner, Flushable, H
     // The session lets none pass without.
     const method = fields[fields.indexOf(':method') + 1] as string;
     refuseRequest(stream, method, this.#context.options.refuse(error));
-    // The caller's way of a CONNECT would stay open.
-    if (method === 'CONNECT') stream.reset('NO_ERROR');
-  }
-
-  settingsChanged(): void {
-    this.#isGreeted = true;
   }
 
   streamClosed(): void {
@@ -252,6 +259,7 @@ export class H2Connection implements ServerConnection, SocketOwner, Flushable, H
     this.#waitingSince = this.#context.now;
     this.#context.idle.touch(this);
     if (!(error instanceof H2Error)) return;
+    if (error.code === 'SETTINGS_TIMEOUT') this.#context.metrics.readTimeouts.inc();
     this.#context.options.metrics.counter('h2', 'connection_errors', error.code).inc();
     if (error.code === 'INTERNAL_ERROR') log.error(error.message, { err: error.cause });
   }
@@ -289,6 +297,22 @@ export class H2Connection implements ServerConnection, SocketOwner, Flushable, H
   }
 
   bodyEnds(exchange: H2Exchange): void {
-    if (this.#receiving.delete(exchange) && this.#receiving.size === 0) this.caller.reads.endBulk();
+    if (this.#receiving.delete(exchange)) this.#endBulk();
+  }
+
+  tunnelOpens(exchange: H2Exchange): void {
+    this.#tunnels.set(exchange, new TunnelWatch(exchange, this.#context));
+    this.#context.tunnels += 1;
+  }
+
+  tunnelEnds(exchange: H2Exchange): void {
+    this.#tunnels.get(exchange)?.count(exchange, this.#context.metrics, this.#context);
+    this.#tunnels.delete(exchange);
+    this.#context.tunnels -= 1;
+    this.#endBulk();
+  }
+
+  #endBulk(): void {
+    if (this.#receiving.size === 0 && this.#tunnels.size === 0) this.caller.reads.endBulk();
   }
 }

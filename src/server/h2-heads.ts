@@ -6,13 +6,11 @@
 import { GatewayError } from '../base/errors.js';
 import { Headers } from '../service/headers.js';
 import { type RequestHead, type ResponseHead, UNKNOWN_LENGTH } from '../service/message.js';
-import { isHopByHop } from '../wire/connection-options.js';
+import { hostOfConnect } from '../wire/connect-target.js';
 import { isToken, quote } from '../wire/field-lines.js';
-import { mayBeTrailer } from '../wire/trailer-fields.js';
+import { fieldKind, LINE_END, writeFields } from '../wire/h2-fields.js';
 
 const COLON = 58;
-/** What ends a line or a text for some parser. */
-const LINE_END = /[\0\r\n]/;
 /** `HTTP/1.1` and two spaces: a request line is as long as it would be there. */
 const LINE_OVERHEAD = 10;
 
@@ -23,6 +21,8 @@ export interface RequestSection {
   /** Neither body nor trailers follow. */
   readonly endStream: boolean;
   readonly maxInitialLineBytes: number;
+  /** CONNECT is not refused. Default false. */
+  readonly takesConnect?: boolean | undefined;
 }
 
 /**
@@ -36,7 +36,9 @@ export function readRequestHead(fields: readonly string[], section: RequestSecti
   let path = '';
   let host: string | undefined;
   let expectation: string | undefined;
+  let protocol: string | undefined;
   let isGateway = false;
+  let acceptsTrailers = false;
   /** Of the Cookie among `pairs`; -1: there is none. */
   let cookieAt = -1;
   // The Host comes first, as RFC 9110 §7.2 wants it.
@@ -51,6 +53,7 @@ export function readRequestHead(fields: readonly string[], section: RequestSecti
       else if (name === ':path') path = value;
       else if (name === ':authority') host = value;
       else if (name === ':scheme') scheme = value;
+      else if (name === ':protocol') protocol = value;
       continue;
     }
     switch (fieldKind(name)) {
@@ -60,6 +63,10 @@ export function readRequestHead(fields: readonly string[], section: RequestSecti
         host ??= value;
         continue;
       case 'dropped':
+        continue;
+      case 'te':
+        // The session lets no other value pass (RFC 9113 §8.2.2).
+        acceptsTrailers = true;
         continue;
       case 'expect':
         expectation = expectation === undefined ? value : `${expectation}, ${value}`;
@@ -81,11 +88,13 @@ export function readRequestHead(fields: readonly string[], section: RequestSecti
     pairs.push(name, value);
     lower.push(name);
   }
-  if (method === 'CONNECT')
-    throw new GatewayError(
-      'method-refused',
-      `CONNECT ${quote(host ?? '')} refused: this gateway is not a forward proxy`,
-    );
+  if (method === 'CONNECT') {
+    checkConnect(host ?? '', protocol, section);
+    // Extended CONNECT is a GET with Upgrade elsewhere (RFC 8441 §5); who sends it there makes the key.
+    if (protocol === undefined) path = host as string;
+    else method = 'GET';
+  }
+  const isTunnel = protocol !== undefined || method === 'CONNECT';
   if (!isToken(method)) throw new GatewayError('bad-request', `malformed method ${quote(method)}`);
   if (path === '' || path.includes(' ')) throw new GatewayError('bad-request', `malformed path ${quote(path)}`);
   if (!host) throw new GatewayError('bad-request', 'neither :authority nor Host');
@@ -99,6 +108,7 @@ export function readRequestHead(fields: readonly string[], section: RequestSecti
   pairs[1] = host;
   const headers = new Headers(pairs, lower);
   headers.mayHaveGatewayFields = isGateway;
+  if (protocol !== undefined) headers.remove('sec-websocket-key');
   const contentLength =
     section.contentLength === UNKNOWN_LENGTH && endStream ? lengthOfNone(method) : section.contentLength;
   const hasBody = !endStream && contentLength !== 0;
@@ -110,22 +120,24 @@ export function readRequestHead(fields: readonly string[], section: RequestSecti
     headers,
     contentLength,
     hasBody,
-    upgrade: undefined,
-    expectContinue: expectation !== undefined && hasBody,
+    upgrade: protocol,
+    expectContinue: expectation !== undefined && hasBody && !isTunnel,
+    acceptsTrailers,
   };
 }
 
-/** Undefined when nothing is left that may be passed on. Throws `bad-request`. */
-export function readTrailers(fields: readonly string[]): Headers | undefined {
-  const trailers = new Headers();
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] as string;
-    const value = fields[i + 1] as string;
-    if (LINE_END.test(value)) throw new GatewayError('bad-request', `${quote(name)} has a line end in its value`);
-    const kind = fieldKind(name);
-    if (kind !== 'dropped' && mayBeTrailer(name)) trailers.addKnown(name, name, value);
+/** RFC 9113 §8.5, RFC 8441 §4. Throws `bad-request` and `method-refused`. */
+function checkConnect(target: string, protocol: string | undefined, section: RequestSection): void {
+  if (protocol === undefined) {
+    if (section.takesConnect !== true)
+      throw new GatewayError('method-refused', `CONNECT ${quote(target)} refused: this gateway is not a forward proxy`);
+    hostOfConnect(target);
+  } else if (protocol.toLowerCase() !== 'websocket') {
+    throw new GatewayError('method-refused', `CONNECT with :protocol ${quote(protocol)} refused, want websocket`);
   }
-  return trailers.size === 0 ? undefined : trailers;
+  if (section.endStream) throw new GatewayError('bad-request', 'CONNECT ends its stream: there is nothing to tunnel');
+  if (section.contentLength !== UNKNOWN_LENGTH)
+    throw new GatewayError('bad-request', 'CONNECT with a Content-Length: it has no body');
 }
 
 /** Of any status but 101, which HTTP/2 does not have. */
@@ -134,49 +146,6 @@ export function responseFields({ status, headers, contentLength }: ResponseHead)
   writeFields(headers, fields);
   if (contentLength !== UNKNOWN_LENGTH) fields.push('content-length', String(contentLength));
   return fields;
-}
-
-export function trailerFields(trailers: Headers): string[] {
-  const fields: string[] = [];
-  writeFields(trailers, fields);
-  return fields;
-}
-
-/** What is of one hop, or frames a body, never passes (RFC 9113 §8.2.2), whoever made the headers. */
-function writeFields({ pairs, lower }: Headers, out: string[]): void {
-  for (let i = 0; i < lower.length; i += 1) {
-    const name = lower[i] as string;
-    if (fieldKind(name) !== 'dropped') out.push(name, pairs[2 * i + 1] as string);
-  }
-}
-
-/**
- * - `dropped`: of one hop, or framing;
- * - `gateway`: see `Headers.mayHaveGatewayFields`.
- */
-type FieldKind = 'plain' | 'dropped' | 'host' | 'expect' | 'cookie' | 'gateway';
-
-/** Names seen so far, all of them tokens. Bounded, since callers choose them. */
-const kinds = new Map<string, FieldKind>();
-const MAX_KINDS = 1000;
-const MAX_KNOWN_LENGTH = 64;
-
-function fieldKind(name: string): FieldKind {
-  return kinds.get(name) ?? newFieldKind(name);
-}
-
-function newFieldKind(name: string): FieldKind {
-  if (!isToken(name) || name !== name.toLowerCase())
-    throw new GatewayError('bad-request', `${quote(name)} is no name of a field, want a token in lower case`);
-  const kind = classify(name);
-  if (kinds.size < MAX_KINDS && name.length <= MAX_KNOWN_LENGTH) kinds.set(name, kind);
-  return kind;
-}
-
-function classify(name: string): FieldKind {
-  if (name === 'host' || name === 'expect' || name === 'cookie') return name;
-  if (name === 'content-length' || name === 'transfer-encoding' || isHopByHop(name)) return 'dropped';
-  return name === 'via' || name === 'x-forwarded-client-cert' || name.startsWith('l5d-') ? 'gateway' : 'plain';
 }
 
 /** A request that may have a body and has none says so, or some servers ask for its length (RFC 9110 §8.6). */

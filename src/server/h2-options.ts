@@ -22,16 +22,19 @@ const HEADER_TABLE_BYTES = 4096;
 export type H2ServerOptions = H2SessionOptions;
 
 /** The head of a request may be as long as in HTTP/1.1; RFC 9113 §6.5.2 counts 32 bytes more for each field. */
-export function h2ServerOptions(options: Http1ServerOptions, { writeMs }: ConnectionLimits): H2ServerOptions {
+export function h2ServerOptions(options: Http1ServerOptions, { headMs, writeMs }: ConnectionLimits): H2ServerOptions {
+  const { h2Settings } = options;
+  const initialStreamWindow = h2Settings?.initialStreamWindowBytes ?? STREAM_WINDOW_BYTES;
   return {
     role: 'server',
-    maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
-    initialStreamWindow: STREAM_WINDOW_BYTES,
-    connectionWindow: CONNECTION_WINDOW_BYTES,
-    maxFrameBytes: MAX_FRAME_BYTES,
-    maxListBytes: options.maxInitialLineBytes + options.maxHeaderBytes,
-    headerTableBytes: HEADER_TABLE_BYTES,
-    limits: { ...DEFAULT_H2_LIMITS, windowStallMs: writeMs },
+    maxConcurrentStreams: h2Settings?.maxConcurrentStreamsPerConnection ?? MAX_CONCURRENT_STREAMS,
+    initialStreamWindow,
+    connectionWindow: Math.max(CONNECTION_WINDOW_BYTES, initialStreamWindow),
+    maxFrameBytes: h2Settings?.maxFrameBytes ?? MAX_FRAME_BYTES,
+    maxListBytes: h2Settings?.maxHeaderListBytes ?? options.maxInitialLineBytes + options.maxHeaderBytes,
+    headerTableBytes: h2Settings?.headerTableBytes ?? HEADER_TABLE_BYTES,
+    extendedConnect: true,
+    limits: { ...DEFAULT_H2_LIMITS, windowStallMs: writeMs, settingsTimeoutMs: headMs },
     clock: options.clock,
   };
 }

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import { GatewayError } from '../base/errors.js';
 import type { Headers } from '../service/headers.js';
+import { mayTunnel } from '../service/message.js';
 import { RequestBody } from '../service/request-body.js';
 import { ChunkedDecoder } from '../wire/chunked-decoder.js';
 import { type HeadLimits, HeadReader } from '../wire/head-reader.js';
@@ -13,7 +14,7 @@ import { writeResponseHead } from '../wire/head-writer.js';
 import { MessageWriter } from '../wire/message-writer.js';
 import { HOLD_BYTES, type PushReads, type PushWrites } from '../wire/push-socket.js';
 import { type ParsedRequest, parseRequestHead } from '../wire/request-head.js';
-import { CallerSocket, type SocketOwner } from './caller-socket.js';
+import type { CallerSocket, SocketOwner } from './caller-socket.js';
 import { isOver, type SweepTime } from './connection-limits.js';
 import type { ConnectionMetrics } from './connection-metrics.js';
 import { Http1Exchange, type Http1ExchangeOwner } from './http1-exchange.js';
@@ -21,6 +22,7 @@ import type { Http1ServerOptions } from './http1-options.js';
 import type { IdleOrder } from './idle-order.js';
 import type { ServerConnection } from './server-connection.js';
 import { TakenWatch } from './taken-watch.js';
+import { TunnelWatch } from './tunnel-watch.js';
 
 /** What the connections of one server share. */
 export interface Http1ConnectionContext extends SweepTime {
@@ -28,6 +30,8 @@ export interface Http1ConnectionContext extends SweepTime {
   readonly headLimits: HeadLimits;
   readonly metrics: ConnectionMetrics;
   readonly draining: boolean;
+  /** Open at the moment. */
+  tunnels: number;
   /** Those between requests, by when they came to be so. */
   readonly idle: IdleOrder<ServerConnection>;
   closed(connection: ServerConnection): void;
@@ -39,7 +43,7 @@ export interface Http1ConnectionContext extends SweepTime {
  * - `head`: between requests, or reading a head;
  * - `length`, `chunked`: reading a body;
  * - `wait`: the request is complete, its response is not;
- * - `tunnel`: after 101;
+ * - `tunnel`: after 101, or 200 to CONNECT;
  * - `linger`: the last response is written, what still comes in is thrown away.
  */
 type Mode = 'head' | 'length' | 'chunked' | 'wait' | 'tunnel' | 'linger';
@@ -82,6 +86,8 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
   /** The same when the last byte came that was owed to us, or when it began to be owed. */
   #readAt: number;
   readonly #taken = new TakenWatch();
+  /** From the opening of a tunnel on. */
+  #tunnel: TunnelWatch | undefined;
   /** It has lived for `lifeTimeMs`. */
   #isOld = false;
   #callerEnded = false;
@@ -90,9 +96,11 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
   /** The next request waits for `drain`. */
   #stalled = false;
 
-  constructor(accepted: Socket, connectionId: number, context: Http1ConnectionContext) {
-    const { clock } = context.options;
-    this.caller = new CallerSocket(accepted, connectionId, clock.now(), context.metrics.bytesSent, this);
+  constructor(caller: CallerSocket, context: Http1ConnectionContext) {
+    this.caller = caller;
+    caller.handTo(this);
+    // Over TLS the handshake has agreed on what is spoken (RFC 9113 §3.3).
+    if (caller.secure) this.#mayBeH2 = false;
     this.#socket = this.caller.socket;
     this.#reads = this.caller.reads;
     this.#writes = this.caller.writes;
@@ -155,10 +163,7 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
         );
         return;
       case 'tunnel':
-        if (this.#callerEnded || this.#socket.isPaused() || !isOver(this.#context, this.#readAt, limits.tunnelReadMs))
-          return;
-        metrics.readTimeouts.inc();
-        this.#giveUp(`the caller sent nothing through its tunnel for ${limits.tunnelReadMs} ms`);
+        this.#sweepTunnel(this.#tunnel as TunnelWatch);
         return;
       case 'linger':
         // It waits for the caller only when the caller has everything.
@@ -169,6 +174,21 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
         return;
       default:
         this.#mode satisfies never;
+    }
+  }
+
+  #sweepTunnel(tunnel: TunnelWatch): void {
+    const { limits, metrics } = this.#context;
+    tunnel.count(this.#socket, metrics, this.#context);
+    if (tunnel.isIdle(this.#context)) {
+      metrics.tunnelExpired.inc();
+      this.#giveUp(`nothing went through the tunnel for ${limits.tunnelIdleMs} ms`);
+    } else if (
+      !(this.#callerEnded || this.#socket.isPaused()) &&
+      isOver(this.#context, this.#readAt, limits.tunnelReadMs)
+    ) {
+      metrics.readTimeouts.inc();
+      this.#giveUp(`the caller sent nothing through its tunnel for ${limits.tunnelReadMs} ms`);
     }
   }
 
@@ -204,6 +224,8 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
     const exchange = this.#exchange;
     this.#exchange = undefined;
     exchange?.listener?.callerGone(new GatewayError('caller-gone', why));
+    // The next sweep may come before its end.
+    this.#mode = 'linger';
     this.#writes.reset();
   }
 
@@ -236,8 +258,11 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
             i = (this.#decoder as ChunkedDecoder).decode(bytes, i, this);
             break;
           case 'wait':
-            // What one read brought at most: reading stops until the exchange has ended. Copied, as the buffer is shared.
-            this.#pipelined = Buffer.from(bytes.subarray(i));
+            // What one read brought at most: reading stops until the exchange has ended. Copied, as the buffer is shared. Of
+            // TLS one read may hold several records, each of which comes by itself.
+            this.#pipelined = this.#pipelined
+              ? Buffer.concat([this.#pipelined, bytes.subarray(i)])
+              : Buffer.from(bytes.subarray(i));
             this.#socket.pause();
             i = bytes.length;
             break;
@@ -269,7 +294,9 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
       return bytes.length;
     }
     if (this.#mayBeH2 && this.#handOver(bytes.subarray(next))) return bytes.length;
-    const parsed = parseRequestHead(this.#reader);
+    const { proxy, h2Only } = this.#context.options;
+    if (h2Only) throw new GatewayError('unsupported-version', 'this listener takes HTTP/2 alone');
+    const parsed = parseRequestHead(this.#reader, proxy);
     this.#reader.forget();
     this.#begin(parsed);
     return next;
@@ -297,11 +324,11 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
       if (chunked) {
         this.#decoder = new ChunkedDecoder(this.#context.options.maxHeaderBytes);
         this.#mode = 'chunked';
-      } else if (head.upgrade === undefined) {
+      } else if (mayTunnel(head)) {
+        this.#mode = 'wait';
+      } else {
         this.#bodyLeft = head.contentLength;
         this.#mode = 'length';
-      } else {
-        this.#mode = 'wait';
       }
     } else {
       this.#mode = 'wait';
@@ -369,6 +396,10 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
     this.#pipelined = undefined;
     this.#mode = 'linger';
     this.#body = undefined;
+    if (this.#tunnel) {
+      this.#tunnel.count(this.#socket, this.#context.metrics, this.#context);
+      this.#context.tunnels -= 1;
+    }
     this.#context.closed(this);
     if (!exchange && !body) return;
     const error = new GatewayError('caller-gone', 'the caller closed the connection before its response');
@@ -436,6 +467,8 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
     const pipelined = this.#pipelined;
     this.#pipelined = undefined;
     this.#readAt = this.#context.now;
+    this.#tunnel = new TunnelWatch(this.#socket, this.#context);
+    this.#context.tunnels += 1;
     this.#socket.resume();
     if (pipelined) this.#consume(pipelined);
   }

@@ -22,7 +22,7 @@ export interface Http1ExchangeOwner {
   writeInformational(text: string, isContinue: boolean): void;
   /** A chunk is held by the socket: `resume` the listener when it is written. */
   block(): void;
-  /** After a 101 both ways carry raw bytes. */
+  /** From here on both ways carry raw bytes. */
   openTunnel(): void;
   /** Our side of a tunnel is at its end. */
   closeTunnel(): void;
@@ -72,10 +72,15 @@ export class Http1Exchange implements Exchange {
     const connection = this.#connection;
     if (!connection.isCurrent(this) || this.headSent) return;
     this.headSent = true;
-    if (head.status === 101) {
-      connection.writer.begin(writeResponseHead(head, 'tunnel', 'Upgrade'), 'tunnel');
+    if (head.upgrade !== undefined) {
+      connection.writer.begin(writeResponseHead(head, 'tunnel', head.status === 101 ? 'Upgrade' : ''), 'tunnel');
       connection.writer.flush();
       connection.openTunnel();
+      return;
+    }
+    if (this.request.method === 'CONNECT' && head.status < 300) {
+      // The caller would take it for a tunnel.
+      connection.abort();
       return;
     }
     const old = this.request.version === '1.0';

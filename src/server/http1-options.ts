@@ -3,7 +3,13 @@
 import type { Clock } from '../base/clock.js';
 import type { MetricsScope } from '../base/metrics.js';
 import type { ServeExchange } from '../service/exchange.js';
+import type { H2Settings } from '../wire/h2-settings.js';
+import type { ListenerTls } from './listener-tls.js';
 import type { Refuse } from './server.js';
+
+export interface H2ListenerSettings extends H2Settings {
+  readonly maxConcurrentStreamsPerConnection: number | undefined;
+}
 
 /** Times are in milliseconds; where Infinity is given there is no limit. */
 export interface Http1ServerOptions {
@@ -12,8 +18,15 @@ export interface Http1ServerOptions {
   readonly port: number;
   readonly backlog?: number;
   readonly noDelay?: boolean;
-  /** Callers may speak HTTP/2 from the first byte on ("prior knowledge"), beside HTTP/1.1. Default false. */
+  /** Callers speak TLS. Default: plain text. */
+  readonly tls?: ListenerTls | undefined;
+  /** Callers may speak HTTP/2 beside HTTP/1.1: by ALPN over TLS, else from the first byte on ("prior knowledge"). Default false. */
   readonly h2?: boolean;
+  /** Callers must speak HTTP/2: HTTP/1.1 is refused. Default false. */
+  readonly h2Only?: boolean;
+  readonly h2Settings?: H2ListenerSettings | undefined;
+  /** CONNECT is served: a tunnel to what its target is routed to. Default false: it is refused. */
+  readonly proxy?: boolean;
   /** TCP keep-alive probes. */
   readonly keepAlive?: boolean;
   /** Connections open at a time. For one more the one that has been idle longest is closed; without any, it is itself. */
@@ -32,6 +45,8 @@ export interface Http1ServerOptions {
   readonly writeTimeoutMs?: number;
   /** Between requests, and before the first. Default 600,000 ms. */
   readonly idleTimeoutMs?: number;
+  /** Without a byte through a tunnel, either way. Default 3,600,000 ms. */
+  readonly tunnelIdleMs?: number;
   /**
    * After this a connection is closed when it is idle; the next response that begins says `Connection: close`. Default: no
    * limit.

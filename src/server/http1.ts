@@ -1,9 +1,8 @@
-// Http1Server: listens, and makes an Http1Connection of each socket that comes in; it may turn out to speak HTTP/2.
+// Http1Server: listens, and makes a connection of each socket that comes in: of HTTP/1.1, of HTTP/2, over TLS or not.
 
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { TimerHandle } from '../base/clock.js';
 import { makeLogger } from '../base/log.js';
-import { Http1Connection } from './http1-connection.js';
 import { Http1Context } from './http1-context.js';
 import type { Http1ServerOptions } from './http1-options.js';
 import type { ListenAddress, Server } from './server.js';
@@ -43,7 +42,7 @@ export class Http1Server implements Server<Http1ServerOptions> {
       if (noDelay) socket.setNoDelay(true);
       if (keepAlive) socket.setKeepAlive(true);
       connectionId += 1;
-      this.#connections.add(new Http1Connection(socket, connectionId, this.#context));
+      this.#context.accept(socket, connectionId);
     });
   }
 
@@ -119,6 +118,7 @@ export class Http1Server implements Server<Http1ServerOptions> {
 
   #countIn({ metrics }: Http1ServerOptions): void {
     metrics.gauge(['connections'], () => this.#connections.size);
+    metrics.gauge(['tunnels'], () => this.#context.tunnels);
     metrics.gauge(['streams'], () => {
       let sum = 0;
       for (const { streams } of this.#connections) sum += streams;

@@ -2,7 +2,7 @@
 
 import type { Closable } from '../base/closable.js';
 import type { GatewayError } from '../base/errors.js';
-import type { ResponseHead } from '../service/message.js';
+import type { RequestHead, ResponseHead } from '../service/message.js';
 
 /** `Options` are those that it was made with; who does not know them cannot change them. */
 export interface Server<Options = never> extends Closable {
@@ -33,4 +33,5 @@ export interface Refusal {
   readonly body: Buffer;
 }
 
-export type Refuse = (error: GatewayError) => Refusal;
+/** `request` where its head could be read. */
+export type Refuse = (error: GatewayError, request?: RequestHead) => Refusal;

@@ -16,8 +16,8 @@ import type { RequestBody } from './request-body.js';
 
 /**
  * Takes one response: any number of `informational`, then `head`, `data`…, `end`; or `fail` at any point. After `end` or
- * `fail` nothing more is called. A response with status 101 turns both directions into a tunnel: `data` and the
- * request's body carry raw bytes, `end` is a half-close.
+ * `fail` nothing more is called. A response with an `upgrade` (101, or 200 to CONNECT) turns both directions into a tunnel:
+ * `data` and the request's body carry raw bytes, `end` is a half-close.
  */
 export interface ResponseSink extends BodySink {
   /** 100, 102, 103 …: not 101. */
@@ -58,6 +58,13 @@ export interface Caller {
   readonly localPort: number;
   /** True when the caller speaks TLS to us. */
   readonly secure: boolean;
+  /** The server that the caller named in its TLS handshake (SNI), if any. */
+  readonly serverName?: string | undefined;
+  /**
+   * What `x-forwarded-client-cert` is to say of the certificate that the caller has proven to hold; undefined when it showed
+   * none. Worked out when it is asked for.
+   */
+  readonly forwardedClientCert?: string | undefined;
   /** One per connection, for labels that live as long as it. */
   readonly connectionId: number;
 }

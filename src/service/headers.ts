@@ -13,10 +13,12 @@ export interface HeaderSource {
 
 export class Headers {
   /**
-   * False: the codec that read the headers saw none of Via, `l5d-*` and `x-forwarded-client-cert`, so nobody need look for
-   * them. True, also for headers that no codec read: there may be some.
+   * False: the codec that read the headers saw none of Via, `l5d-*`, `grpc-timeout` and `x-forwarded-client-cert`, so
+   * nobody need look for them. True, also for headers that no codec read: there may be some.
    */
   mayHaveGatewayFields = true;
+  /** Names, in lower case, of fields that HTTP/2 must send never indexed (RFC 7541 §6.2.3), as they were received so. */
+  sensitive: readonly string[] | undefined;
   /** Dropped by every change but appending. */
   source: HeaderSource | undefined;
   /** `[name, value, name, value, …]`. The codecs read and write it directly; others use the methods. */

@@ -83,8 +83,14 @@ function makeFieldName(spelling: string): FieldName {
     spelling,
     lower,
     isFraming: lower === 'content-length' || lower === 'transfer-encoding',
-    isGatewayField: lower === 'via' || lower === 'x-forwarded-client-cert' || lower.startsWith('l5d-'),
+    isGatewayField: isGatewayField(lower),
   };
+}
+
+/** See `Headers.mayHaveGatewayFields`. */
+export function isGatewayField(lower: string): boolean {
+  if (lower === 'via' || lower === 'x-forwarded-client-cert' || lower === 'grpc-timeout') return true;
+  return lower.startsWith('l5d-');
 }
 
 /**

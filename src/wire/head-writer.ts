@@ -21,13 +21,13 @@ export function writeRequestHead(request: RequestHead, route: string, authority:
   return `${text}\r\n`;
 }
 
-/** How a response's body is delimited towards the caller; `tunnel` after 101. */
+/** How a response's body is delimited towards the caller; `tunnel`: raw bytes both ways, as long as they come. */
 export type BodyFraming = 'none' | 'length' | 'chunked' | 'close' | 'tunnel';
 
 /** The head of a response to a caller, with its empty line. `connection` is the value of the Connection header, or ''. */
 export function writeResponseHead(response: ResponseHead, framing: BodyFraming, connection: string): string {
   let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n${writeFields(response.headers)}`;
-  if (framing === 'tunnel') text += `Upgrade: ${response.upgrade ?? ''}\r\n`;
+  if (response.status === 101) text += `Upgrade: ${response.upgrade ?? ''}\r\n`;
   if (framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
   else if (response.contentLength !== UNKNOWN_LENGTH) text += `Content-Length: ${response.contentLength}\r\n`;
   if (connection !== '') text += `Connection: ${connection}\r\n`;

@@ -6,6 +6,7 @@
 // Measured reasons: docs/decisions/0002-own-http1-codec.md.
 
 import { connect, Socket, type TcpNetConnectOpts } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Counter } from '../base/metrics.js';
 import { latin1Slice } from './latin1.js';
 
@@ -15,6 +16,8 @@ export const HOLD_BYTES = 16 * 1024;
 const SHARED_BYTES = 64 * 1024;
 /** A read of a long body. */
 const BULK_BYTES = 128 * 1024;
+/** TLS hands on one record at a time (RFC 8446 §5.1), and each that is held keeps its buffer. */
+const RECORD_BYTES = 16 * 1024;
 /** Up to this length text and bytes leave as one string: copying is cheaper than a second write. */
 export const COALESCE_BYTES = 8 * 1024;
 
@@ -35,9 +38,17 @@ export class PushReads {
   #view: Buffer = EMPTY;
   /** Where the next read goes; undefined: where this one went. */
   #next: Buffer | undefined = shared;
-  readonly #handler: ReadHandler;
+  #handler: ReadHandler;
 
-  constructor(handler: ReadHandler) {
+  readonly #bulkBytes: number;
+
+  constructor(handler: ReadHandler, isTls = false) {
+    this.#handler = handler;
+    this.#bulkBytes = isTls ? RECORD_BYTES : BULK_BYTES;
+  }
+
+  /** From here on another one gets what is read. */
+  handTo(handler: ReadHandler): void {
     this.#handler = handler;
   }
 
@@ -48,7 +59,7 @@ export class PushReads {
 
   /** From the next read on: a buffer of the socket's own. */
   startBulk(): void {
-    if ((this.#next ?? this.#current) === shared) this.#next = Buffer.allocUnsafeSlow(BULK_BYTES);
+    if ((this.#next ?? this.#current) === shared) this.#next = Buffer.allocUnsafeSlow(this.#bulkBytes);
   }
 
   /** From the next read on: the shared buffer again. */
@@ -58,7 +69,7 @@ export class PushReads {
 
   /** Someone still holds bytes of the current buffer: the next read must not touch them. */
   handOver(): void {
-    if (!this.isShared) this.#next ??= Buffer.allocUnsafeSlow(BULK_BYTES);
+    if (!this.isShared) this.#next ??= Buffer.allocUnsafeSlow(this.#bulkBytes);
   }
 
   /** Bytes of a buffer that nobody else knows, from a socket without `onread`. */
@@ -114,12 +125,25 @@ export function adoptPushSocket(accepted: Socket, reads: PushReads): Socket {
   return new Socket(options);
 }
 
-/** What the handle of a socket says of its writes. */
-interface WriteProgress {
+/** What Node keeps of a TCP connection. All of it may be missing in another version of Node. */
+export interface TcpHandle {
   /** Given to libuv. */
   readonly bytesWritten?: unknown;
   /** Of those, not with the kernel yet. */
   readonly writeQueueSize?: unknown;
+  /** Read from the kernel. */
+  readonly bytesRead?: unknown;
+  readonly readStop?: () => number;
+  readonly readStart?: () => number;
+  /** Closes with a reset. */
+  readonly reset?: (this: TcpHandle, closed: () => void) => number;
+  close?: (this: TcpHandle, closed: () => void) => void;
+}
+
+/** The TCP connection of a socket, also of one that speaks TLS: its own handle counts what is encrypted, not what is sent. */
+export function tcpHandle(socket: Socket): TcpHandle | undefined {
+  const { _handle: handle } = socket as unknown as { readonly _handle?: (TcpHandle & { _parent?: TcpHandle }) | null };
+  return (socket instanceof TLSSocket ? handle?._parent : handle) ?? undefined;
 }
 
 /** Writes of one socket. */
@@ -127,6 +151,11 @@ export class PushWrites {
   /** Counts what is written. */
   sentBytes: Counter;
   readonly #socket: Socket;
+  /**
+   * TLS takes one write at a time, and Node aborts the process over a second one. It never says at once that it has taken one,
+   * but with the next turn of the event loop. So while a write of ours is under way the stream is corked: its queue keeps the rest.
+   */
+  readonly #isTls: boolean;
   /** Set by who writes `bytes`: the kernel has all of a write that answered false. `drain` may say so instead. */
   onTaken: (() => void) | undefined;
   /** A write of ours is still with the kernel, which had no room for all of it. */
@@ -140,6 +169,7 @@ export class PushWrites {
       this.#socket.destroy(error);
       return;
     }
+    if (this.#isTls) this.#socket.uncork();
     if (this.#ending) this.#socket.end();
     if (!this.#isAwaited) return;
     this.#isAwaited = false;
@@ -148,6 +178,7 @@ export class PushWrites {
 
   constructor(socket: Socket, sentBytes: Counter) {
     this.#socket = socket;
+    this.#isTls = socket instanceof TLSSocket;
     this.sentBytes = sentBytes;
   }
 
@@ -161,7 +192,7 @@ export class PushWrites {
    * which nothing public tells. Where a version of Node no longer says so, it grows by whole writes.
    */
   get takenBytes(): number {
-    const { _handle: handle } = this.#socket as unknown as { readonly _handle?: WriteProgress | null };
+    const handle = tcpHandle(this.#socket);
     if (typeof handle?.bytesWritten === 'number' && typeof handle.writeQueueSize === 'number') {
       return handle.bytesWritten - handle.writeQueueSize;
     }
@@ -181,6 +212,7 @@ export class PushWrites {
       return socket.write(text, 'latin1');
     }
     this.#pending = true;
+    if (this.#isTls) socket.cork();
     socket._write(text, 'latin1', this.#done);
     return true;
   }
@@ -193,9 +225,11 @@ export class PushWrites {
       return socket.write(bytes);
     }
     this.#pending = true;
+    if (this.#isTls) socket.cork();
     socket._write(bytes, 'buffer' as BufferEncoding, this.#done);
-    this.#isAwaited = this.#pending;
-    return !this.#pending;
+    // Of TLS no answer yet does not mean that the kernel had no room.
+    this.#isAwaited = this.#pending && (!this.#isTls || bytes.length >= HOLD_BYTES);
+    return !this.#isAwaited;
   }
 
   /**

@@ -6,6 +6,7 @@
 import { GatewayError } from '../base/errors.js';
 import { type HeaderSource, Headers } from '../service/headers.js';
 import { type HttpVersion, type RequestHead, UNKNOWN_LENGTH } from '../service/message.js';
+import { hostOfConnect } from './connect-target.js';
 import { ConnectionOptions, isHopByHop } from './connection-options.js';
 import { endOfToken, type FieldName, type HeadText, quote, readFieldLines } from './field-lines.js';
 
@@ -17,6 +18,8 @@ export interface ParsedRequest {
 }
 
 const SPACE = 32;
+/** Among the codings of a TE (RFC 9110 §10.1.4). */
+const TRAILERS_CODING = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i;
 /** More could not be exact as a number. */
 const MAX_LENGTH_DIGITS = 15;
 
@@ -31,14 +34,15 @@ let gatewayFields = false;
 let host: string | undefined;
 let expectation: string | undefined;
 let upgrade: string | undefined;
+let acceptsTrailers = false;
 /** The last authority that was well-formed: many requests in a row name the same host. */
 let lastAuthority = '';
 
 /**
  * `head` is the whole head, its last line ended by CRLF and the empty line left out. Throws `GatewayError` with one of the
- * codes bad-request, unsupported-version, expectation-failed, method-refused.
+ * codes bad-request, unsupported-version, expectation-failed, method-refused. `takesConnect`: CONNECT is not refused.
  */
-export function parseRequestHead(head: HeadText): ParsedRequest {
+export function parseRequestHead(head: HeadText, takesConnect = false): ParsedRequest {
   const { text } = head;
   const methodEnd = endOfToken(head, 0);
   if (methodEnd === 0 || text.charCodeAt(methodEnd) !== SPACE) throw badRequestLine(text);
@@ -56,10 +60,11 @@ export function parseRequestHead(head: HeadText): ParsedRequest {
   host = undefined;
   expectation = undefined;
   upgrade = undefined;
+  acceptsTrailers = false;
   connection.reset();
   const runs = readFieldLines(head, targetEnd + 11, text.length, takeField);
   source = runs && { text, runs, count: lowers.length };
-  return finish(method, target, version);
+  return finish(method, target, version, takesConnect);
 }
 
 function takeField(name: FieldName, value: string): boolean {
@@ -94,6 +99,9 @@ function takeField(name: FieldName, value: string): boolean {
     case 'upgrade':
       upgrade = upgrade === undefined ? value : `${upgrade}, ${value}`;
       return false;
+    case 'te':
+      if (TRAILERS_CODING.test(value)) acceptsTrailers = true;
+      return false;
     default:
       if (isHopByHop(lower)) return false;
   }
@@ -103,7 +111,7 @@ function takeField(name: FieldName, value: string): boolean {
   return true;
 }
 
-function finish(method: string, target: string, version: HttpVersion): ParsedRequest {
+function finish(method: string, target: string, version: HttpVersion, takesConnect: boolean): ParsedRequest {
   if (chunked && contentLength !== UNKNOWN_LENGTH) {
     throw new GatewayError(
       'bad-request',
@@ -119,7 +127,7 @@ function finish(method: string, target: string, version: HttpVersion): ParsedReq
       `Connection header lists ${quote(connection.forbidden)}, which is meant for every recipient`,
     );
   }
-  if (method === 'CONNECT') {
+  if (method === 'CONNECT' && !takesConnect) {
     throw new GatewayError('method-refused', `CONNECT ${quote(target)} refused: this gateway is not a forward proxy`);
   }
   const headers = new Headers(pairs, lowers);
@@ -132,6 +140,7 @@ function finish(method: string, target: string, version: HttpVersion): ParsedReq
 
   // Also beside an absolute-form target, which has the host (RFC 9112 §3.2): the next parser may not look there.
   if (host === undefined && version === '1.1') throw new GatewayError('bad-request', 'Host header is missing');
+  if (method === 'CONNECT') return finishConnect(target, headers);
   let absoluteScheme: string | undefined;
   if (target.charCodeAt(0) !== 47 /* "/" */ && !(target === '*' && method === 'OPTIONS')) {
     const absolute = splitAbsolute(target, method);
@@ -161,9 +170,42 @@ function finish(method: string, target: string, version: HttpVersion): ParsedReq
     hasBody: bodyFollows || tunnel !== undefined,
     upgrade: tunnel,
     expectContinue: expectation !== undefined && version === '1.1' && bodyFollows,
+    acceptsTrailers: acceptsTrailers && version === '1.1',
   };
   const keepAlive = version === '1.1' ? !connection.close : connection.keepAlive && !connection.close;
   return { head, keepAlive, chunked };
+}
+
+/**
+ * Of HTTP/1.0 too, which many clients use for it; it is named as one of 1.1, for it has a host. What follows is a tunnel's or
+ * nobody's: bytes that came before a refusal must not pass for a request, so the connection is not kept.
+ */
+function finishConnect(target: string, headers: Headers): ParsedRequest {
+  const host = hostOfConnect(target);
+  if (chunked || contentLength > 0) throw new GatewayError('bad-request', 'CONNECT with a body, which it cannot have');
+  const stated = headers.get('host');
+  // Without the port it is what some clients send.
+  if (stated !== undefined && !isSame(stated, target) && !isSame(stated, host)) {
+    throw new GatewayError('bad-request', `Host ${quote(stated)} differs from the target ${quote(target)}`);
+  }
+  headers.set('Host', target);
+  const head: RequestHead = {
+    method: 'CONNECT',
+    target,
+    version: '1.1',
+    absoluteScheme: undefined,
+    headers,
+    contentLength: UNKNOWN_LENGTH,
+    hasBody: true,
+    upgrade: undefined,
+    expectContinue: false,
+    acceptsTrailers: false,
+  };
+  return { head, keepAlive: false, chunked: false };
+}
+
+function isSame(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
 }
 
 /**

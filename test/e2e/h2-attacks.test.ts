@@ -8,9 +8,12 @@ import {
   HEADERS,
   RST_STREAM,
   SETTINGS,
+  WINDOW_UPDATE,
 } from '../../src/wire/h2/frames.js';
 import type { H2ErrorCode } from '../../src/wire/h2/h2-error.js';
-import { stoppedGrowing } from '../support/byte-flow.js';
+import { INITIAL_WINDOW_SIZE } from '../../src/wire/h2/settings.js';
+import { bytesTaken, pump, stoppedGrowing } from '../support/byte-flow.js';
+import { MALFORMED } from '../support/conformance/h2-message-cases.js';
 import { eventually } from '../support/eventually.js';
 import { startH2Gateway } from '../support/h2-gateway.js';
 import { frameBytes, GET, POST, uint32Bytes } from '../support/h2-peer.js';
@@ -20,96 +23,21 @@ import { fixed, hang } from '../support/upstream.js';
 
 expectNoOpenHandles();
 
-/** The pseudo-headers of a GET but for those given, which replace it or, undefined, leave it out. */
-function pseudo(other: Record<string, string | undefined>): string[] {
-  const all: Record<string, string | undefined> = {
-    ':method': 'GET',
-    ':scheme': 'http',
-    ':path': '/',
-    ':authority': 'web',
-  };
-  return Object.entries({ ...all, ...other }).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
-}
+const MIB = 1024 * 1024;
 
 // ---- smuggling from HTTP/2 to HTTP/1.1 ----
-
-/** Heads of requests that must reach no upstream; all are stream errors (RFC 9113 §8.1.1). */
-const MALFORMED: Readonly<Record<string, readonly string[]>> = {
-  'CR LF in a value': [...GET, 'x-a', 'b\r\nx-evil: 1'],
-  'LF in a value': [...GET, 'x-a', 'b\nx-evil: 1'],
-  'CR in a value': [...GET, 'x-a', 'b\rx-evil: 1'],
-  'NUL in a value': [...GET, 'x-a', 'b\0c'],
-  'a whole request in a value': [...GET, 'x-a', 'b\r\n\r\nGET /evil HTTP/1.1\r\nHost: web\r\n\r\n'],
-  'white space before a value': [...GET, 'x-a', ' b'],
-  'white space behind a value': [...GET, 'x-a', 'b\t'],
-  'CR LF in a name': [...GET, 'x-a\r\nx-evil', '1'],
-  'a colon in a name': [...GET, 'x-a: b', '1'],
-  'a space in a name': [...GET, 'x a', '1'],
-  'capitals in a name': [...GET, 'X-A', '1'],
-  'an empty name': [...GET, '', '1'],
-  'a name above ASCII': [...GET, 'x-\xe9', '1'],
-  'transfer-encoding': [...POST, 'transfer-encoding', 'chunked'],
-  connection: [...GET, 'connection', 'close'],
-  'connection that lists a field': [...GET, 'connection', 'authorization'],
-  'proxy-connection': [...GET, 'proxy-connection', 'keep-alive'],
-  'keep-alive': [...GET, 'keep-alive', 'timeout=5'],
-  upgrade: [...GET, 'upgrade', 'websocket'],
-  'te other than trailers': [...GET, 'te', 'gzip'],
-  'two content-lengths': [...POST, 'content-length', '4', 'content-length', '5'],
-  'two equal content-lengths': [...POST, 'content-length', '4', 'content-length', '4'],
-  'a content-length that is a list': [...POST, 'content-length', '4, 4'],
-  'a content-length with a sign': [...POST, 'content-length', '+4'],
-  'a content-length that is empty': [...POST, 'content-length', ''],
-  'a content-length past what is exact': [...POST, 'content-length', '99999999999999999999'],
-  'a host that differs from :authority': [...GET, 'host', 'evil.example'],
-  'two hosts': [...pseudo({ ':authority': undefined }), 'host', 'web', 'host', 'evil'],
-  'a host with a comma': [...pseudo({ ':authority': undefined }), 'host', 'web,evil'],
-  'neither :authority nor host': pseudo({ ':authority': undefined }),
-  'an empty :authority': pseudo({ ':authority': '' }),
-  'user information in :authority': pseudo({ ':authority': 'user@web' }),
-  'a path in :authority': pseudo({ ':authority': 'web/evil' }),
-  'CR LF in :authority': pseudo({ ':authority': 'web\r\nx-evil: 1' }),
-  'no :method': pseudo({ ':method': undefined }),
-  'an empty :method': pseudo({ ':method': '' }),
-  'a space in :method': pseudo({ ':method': 'GET /evil HTTP/1.1\r\nx:' }),
-  'no :scheme': pseudo({ ':scheme': undefined }),
-  'no :path': pseudo({ ':path': undefined }),
-  'an empty :path': pseudo({ ':path': '' }),
-  'a space in :path': pseudo({ ':path': '/ HTTP/1.1' }),
-  'CR LF in :path': pseudo({ ':path': '/ HTTP/1.1\r\nx-evil: 1\r\n\r\n' }),
-  'a fragment in :path': pseudo({ ':path': '/a#b' }),
-  'a :path that is absolute': pseudo({ ':path': 'http://evil/' }),
-  'a :path above ASCII': pseudo({ ':path': '/\xe9' }),
-  ':path * of a GET': pseudo({ ':path': '*' }),
-  'two :paths': [...GET, ':path', '/evil'],
-  'a pseudo-header behind a field': [
-    ':method',
-    'GET',
-    ':scheme',
-    'http',
-    'x-a',
-    'b',
-    ':path',
-    '/',
-    ':authority',
-    'web',
-  ],
-  'a pseudo-header of a response': [...GET, ':status', '200'],
-  'a pseudo-header that nobody knows': [...GET, ':evil', '1'],
-  ':protocol': [...GET, ':protocol', 'websocket'],
-};
 
 test('h2 malformed heads are refused by stream errors, none reaches an upstream, and the connection serves on', async (t) => {
   const { peer, upstream, server } = await startH2Gateway(t, fixed(200, 'ok'));
   const caller = await peer();
   let id = 1;
-  for (const [what, fields] of Object.entries(MALFORMED)) {
+  for (const [section, what, fields] of MALFORMED) {
     caller.headers(id, fields, { endStream: true });
-    assert.equal(await caller.nextReset(id), 'PROTOCOL_ERROR', what);
+    assert.equal(await caller.nextReset(id), 'PROTOCOL_ERROR', `${what} (§${section})`);
     id += 2;
   }
   assert.equal(upstream.requests.length, 0);
-  assert.equal(server('h2', 'stream_errors', 'PROTOCOL_ERROR'), Object.keys(MALFORMED).length);
+  assert.equal(server('h2', 'stream_errors', 'PROTOCOL_ERROR'), MALFORMED.length);
   caller.headers(id, GET, { endStream: true });
   assert.equal((await caller.nextHead(id))[':status'], '200');
   assert.equal(upstream.requests.length, 1);
@@ -217,13 +145,17 @@ test('h2 HPACK bomb costs no memory', async (t) => {
   assert.equal(server('refused', 'headers-too-large'), 19);
 });
 
+function getting(path: string): string[] {
+  return GET.map((text, i) => (GET[i - 1] === ':path' ? path : text));
+}
+
 test('h2 request line that is too long gets 414', async (t) => {
   const { peer, server } = await startH2Gateway(t, fixed(200, 'ok'), { router: '  maxInitialLineKB: 1' });
   const caller = await peer();
   const fits = 1024 - 'GET  HTTP/1.1'.length;
-  caller.headers(1, pseudo({ ':path': `/${'x'.repeat(fits - 1)}` }), { endStream: true });
+  caller.headers(1, getting(`/${'x'.repeat(fits - 1)}`), { endStream: true });
   assert.equal((await caller.nextHead(1))[':status'], '200');
-  caller.headers(3, pseudo({ ':path': `/${'x'.repeat(fits)}` }), { endStream: true });
+  caller.headers(3, getting(`/${'x'.repeat(fits)}`), { endStream: true });
   assert.equal((await caller.nextHead(3))[':status'], '414');
   assert.equal(server('refused', 'request-line-too-long'), 1);
 });
@@ -237,6 +169,8 @@ interface Flood {
 }
 
 const NOTHING = Buffer.alloc(0);
+/** `:method: GET` again and again, as much of it as fits into a frame. */
+const CROWD = Buffer.alloc(16_384, 0x82);
 
 const FLOODS: Readonly<Record<string, Flood>> = {
   PING: { code: 'ENHANCE_YOUR_CALM', frames: () => frameBytes(6, 0, 0, Buffer.alloc(8)) },
@@ -290,6 +224,26 @@ test('h2 rapid reset closes its connection, ends what it began upstream, and har
   assert.equal(server('pending'), 0);
 });
 
+test('h2 made you reset: a caller that has its streams reset closes its connection, and ends what it began upstream', async (t) => {
+  const { peer, call, server, upstream } = await startH2Gateway(t, (request) => {
+    if (request.target === '/bystander') request.respond(200, 'ok');
+  });
+  const bystander = await call();
+  const caller = await peer();
+  const block = caller.encode(POST);
+  for (let i = 0; i < 2000 && server('h2', 'connection_errors', 'ENHANCE_YOUR_CALM') === 0; i++) {
+    const id = 2 * i + 1;
+    caller.bytes(
+      Buffer.concat([frameBytes(HEADERS, END_HEADERS, id, block), frameBytes(WINDOW_UPDATE, 0, id, uint32Bytes(0))]),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await eventually(() => server('h2', 'connection_errors', 'ENHANCE_YOUR_CALM') === 1);
+  assert.equal((await bystander.ask({ ':path': '/bystander' })).status, 200);
+  await upstream.until('nothing of it is left', () => upstream.openConnections <= 1);
+  assert.equal(server('streams'), 0);
+});
+
 test('h2 flood of streams that are answered with errors of the caller closes its connection', async (t) => {
   const { peer, server, upstream } = await startH2Gateway(t, fixed(200, 'ok'));
   const caller = await peer();
@@ -301,13 +255,38 @@ test('h2 flood of streams that are answered with errors of the caller closes its
   assert.equal(upstream.requests.length, 0);
 });
 
-test('h2 flood of CONTINUATIONs closes its connection after 32', async (t) => {
-  const { peer, server } = await startH2Gateway(t, hang);
+test('h2 flood of CONTINUATIONs closes its connection after 32, and no other', async (t) => {
+  const { peer, call, server, upstream } = await startH2Gateway(t, fixed(200, 'ok'));
+  const bystander = await call();
   const caller = await peer();
   caller.headers(1, GET, { endHeaders: false });
   for (let i = 0; i < 40; i++) caller.frame(CONTINUATION, 0, 1, Buffer.from([0x82]));
   assert.equal((await caller.nextGoAway()).code, 'ENHANCE_YOUR_CALM');
   assert.equal(server('h2', 'connection_errors', 'ENHANCE_YOUR_CALM'), 1);
+  assert.equal(upstream.requests.length, 0);
+  assert.equal((await bystander.ask()).status, 200);
+});
+
+test('h2 flood of CONTINUATIONs closes its connection after 128 KiB, and costs no more than that', async (t) => {
+  const { peer, call, server } = await startH2Gateway(t, fixed(200, 'ok'));
+  const bystander = await call();
+  const callers = await Promise.all(Array.from({ length: 20 }, peer));
+  // Their acknowledgments would come within the block.
+  for (const caller of callers) await caller.next(SETTINGS);
+  const before = process.memoryUsage().arrayBuffers;
+  for (const caller of callers) {
+    caller.headers(1, GET, { endHeaders: false });
+    for (let i = 0; i < 7; i++) caller.frame(CONTINUATION, 0, 1, CROWD);
+  }
+  await eventually(() => server('received_bytes') > 20 * 7 * CROWD.length);
+  const grown = (process.memoryUsage().arrayBuffers - before) / 1024 / 1024;
+  assert.ok(grown < 20, `${grown} MiB`);
+  assert.equal(server('h2', 'connection_errors', 'ENHANCE_YOUR_CALM'), 0);
+  for (const caller of callers) {
+    caller.frame(CONTINUATION, 0, 1, CROWD);
+    assert.equal((await caller.nextGoAway()).code, 'ENHANCE_YOUR_CALM');
+  }
+  assert.equal((await bystander.ask()).status, 200);
 });
 
 test('h2 flood of empty DATA closes its connection, and the request upstream', async (t) => {
@@ -318,6 +297,42 @@ test('h2 flood of empty DATA closes its connection, and the request upstream', a
   for (let i = 0; i < 1000; i++) caller.frame(DATA, 0, 1, NOTHING);
   assert.equal((await caller.nextGoAway()).code, 'ENHANCE_YOUR_CALM');
   await upstream.until('closed', () => upstream.openConnections === 0);
+});
+
+test('h2 windows held at zero on every stream: responses are held within bounds, and no other connection waits', async (t) => {
+  const { call, raw, upstream } = await startH2Gateway(t, (request) => {
+    if (request.target === '/bystander') {
+      request.respond(200, 'ok');
+      return;
+    }
+    request.connection.write(`HTTP/1.1 200 OK\r\nContent-Length: ${8 * MIB}\r\n\r\n`);
+    pump(request.connection.socket, 8 * MIB);
+  });
+  const bystander = await call();
+  const before = process.memoryUsage().arrayBuffers;
+  const caller = await raw();
+  caller.begin([[INITIAL_WINDOW_SIZE, 0]]);
+  for (let i = 0; i < 128; i++) caller.headers(2 * i + 1, GET, { endStream: true });
+  await upstream.until('the requests', () => upstream.requests.length === 128);
+  await stoppedGrowing(() => upstream.connections.reduce((sum, { socket }) => sum + bytesTaken(socket), 0));
+  const grown = (process.memoryUsage().arrayBuffers - before) / MIB;
+  assert.ok(grown < 40, `${grown} MiB of 1024`);
+  assert.equal((await bystander.ask({ ':path': '/bystander' })).status, 200);
+  assert.equal(caller.take(DATA), undefined);
+});
+
+test('h2 caller that never acknowledges SETTINGS is cut off after 30 s', async (t) => {
+  const { clock, raw, server } = await startH2Gateway(t, hang, { manual: true });
+  const caller = await raw(false);
+  caller.begin();
+  caller.headers(1, GET, { endStream: true });
+  await eventually(() => server('streams') === 1);
+  clock.advance(30_000);
+  assert.equal(server('read_timeout'), 0);
+  clock.advance(1000);
+  assert.equal((await caller.nextGoAway()).code, 'SETTINGS_TIMEOUT');
+  assert.equal(await caller.closedByServer(), 'end');
+  assert.equal(server('read_timeout'), 1);
 });
 
 test('h2 caller that asks and asks, and reads nothing, is cut off before its answers fill the memory', async (t) => {

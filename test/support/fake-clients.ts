@@ -2,6 +2,7 @@
 
 import { consecutiveFailures } from '../../src/accrual/consecutive-failures.js';
 import { p2cLeastLoaded } from '../../src/balancer/p2c-least-loaded.js';
+import { constantBackoff } from '../../src/base/backoff.js';
 import { MetricsScope } from '../../src/base/metrics.js';
 import type { Path } from '../../src/base/path.js';
 import { seededRandom } from '../../src/base/random.js';
@@ -77,6 +78,10 @@ export class FakeClients {
       maxWaiters: 6,
       connectionLimits: makeConnectionLimits({ poolIdleMs: 7000 }),
       failFastBackoff: undefined,
+      protocol: 'auto',
+      tls: undefined,
+      calmBackoff: constantBackoff(1000),
+      forwardClientCert: false,
       noDelay: true,
       keepAlive: false,
     };

@@ -13,7 +13,7 @@ import { kinds } from '../../src/kinds.js';
 import { clientSettings, headLimits, serverStackOptions, serviceSettings } from '../../src/link-settings.js';
 import { Router, type RouterOptions } from '../../src/router/router.js';
 import { SettingsMemo, scopedSettings } from '../../src/router/scoped-settings.js';
-import { ServerStack } from '../../src/router/server-stack.js';
+import { HTTP_VIA, ServerStack } from '../../src/router/server-stack.js';
 import type { ClientSettings, ServiceSettings } from '../../src/router/settings.js';
 import type { ServeExchange } from '../../src/service/exchange.js';
 import { FakeExchange } from './fake-exchange.js';
@@ -143,6 +143,7 @@ export class FaultScene {
       ),
       makeEndpointClient: ({ address }) => this.#backendAt(address.host).connect(),
       ...headLimits(config),
+      via: HTTP_VIA,
       accessLog: undefined,
       clock: this.clock,
       random: this.#random,

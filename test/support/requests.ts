@@ -15,6 +15,7 @@ export function requestHead(headers: readonly [string, string][], overrides: Par
     hasBody: false,
     upgrade: undefined,
     expectContinue: false,
+    acceptsTrailers: false,
     ...overrides,
   };
 }

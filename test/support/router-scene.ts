@@ -5,7 +5,7 @@ import { leaf } from '../../src/base/name-tree.js';
 import { pathFromText } from '../../src/base/path.js';
 import type { EndpointClientOptions } from '../../src/client/client.js';
 import { Router } from '../../src/router/router.js';
-import { ServerStack, type ServerStackOptions } from '../../src/router/server-stack.js';
+import { HTTP_VIA, ServerStack, type ServerStackOptions } from '../../src/router/server-stack.js';
 import type { ClientSettings, ServiceSettings } from '../../src/router/settings.js';
 import type { Dispatched, ResponseSink } from '../../src/service/exchange.js';
 import { Headers } from '../../src/service/headers.js';
@@ -112,6 +112,7 @@ export class RouterScene {
       }),
       maxInitialLineBytes: 4096,
       maxHeaderBytes: 8192,
+      via: HTTP_VIA,
       accessLog: undefined,
       clock,
       random,
@@ -124,6 +125,8 @@ export class RouterScene {
       addForwarded: undefined,
       timestampHeader: undefined,
       maxCallDepth: 1000,
+      resetsFailures: false,
+      hsts: undefined,
       maxHeaderBytes: 8192,
       maxBodyBytes: 65_536,
       metrics: metrics.scope('server'),

@@ -16,6 +16,8 @@ export function serviceSettings(overrides: Partial<ServiceSettings> = {}): Servi
     makeRetryBudget: () => makeRetryBudget(DEFAULT_RETRY_BUDGET, clock),
     retryBackoff: constantBackoff(0),
     retryBufferBytes: 64 * 1024,
+    holdBackBytes: 16_383,
+    classificationTimeoutMs: 100,
     makeBreaker: undefined,
     breakerWords: '',
     ...overrides,

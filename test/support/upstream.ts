@@ -171,6 +171,7 @@ export class Upstream {
   readonly #handler: UpstreamHandler;
   readonly #options: UpstreamOptions;
   readonly #conditions = new Conditions();
+  readonly #tcp = new Set<Socket>();
   #failure: unknown;
 
   constructor(handler: UpstreamHandler, options: UpstreamOptions) {
@@ -181,6 +182,11 @@ export class Upstream {
     this.#server = options.tls
       ? createTlsServer({ ...sockets, ...options.tls }, accept)
       : createServer(sockets, accept);
+    // Before there is a TLS connection, or without there ever being one.
+    this.#server.on('connection', (socket: Socket) => {
+      this.#tcp.add(socket);
+      socket.once('close', () => this.#tcp.delete(socket));
+    });
   }
 
   listen(port: number): Promise<void> {
@@ -214,6 +220,7 @@ export class Upstream {
   /** Destroys every connection and stops listening. Rejects with what a handler threw, so that no test hides it. */
   async close(): Promise<void> {
     for (const connection of this.connections) connection.destroy();
+    for (const socket of this.#tcp) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
     if (this.#failure !== undefined) throw this.#failure;
   }

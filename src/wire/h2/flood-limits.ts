@@ -37,6 +37,13 @@ export interface H2Limits {
   readonly maxHeldBytes: number;
   /** Milliseconds that a stream may wait for window with data to send. The stream is reset with CANCEL. */
   readonly windowStallMs: number;
+  /**
+   * Milliseconds for the peer to say its SETTINGS and to acknowledge ours. Closed with SETTINGS_TIMEOUT: until then a peer
+   * may go by the initial values, which we must allow for (RFC 9113 §6.5.3).
+   */
+  readonly settingsTimeoutMs: number;
+  /** Client: 1xx responses to one request. The stream is reset with ENHANCE_YOUR_CALM. */
+  readonly maxInterimResponses: number;
 }
 
 export const DEFAULT_H2_LIMITS: H2Limits = {
@@ -52,6 +59,8 @@ export const DEFAULT_H2_LIMITS: H2Limits = {
   maxQueuedBytes: 1024 * 1024,
   maxHeldBytes: 4 * 1024 * 1024,
   windowStallMs: 60_000,
+  settingsTimeoutMs: 30_000,
+  maxInterimResponses: 100,
 };
 
 /** One kind of event of one connection. The clock is read only when more than a burst have come. */

@@ -75,6 +75,13 @@ export function writeWindowUpdate(out: ByteBuffer, id: number, increment: number
   out.u32(increment);
 }
 
+/** `purpose` tells its answer from that of others: it comes back in the first four of the eight octets. */
+export function writePing(out: ByteBuffer, purpose: number): void {
+  writeFrameHeader(out, PING_BYTES, PING, 0, 0);
+  out.u32(purpose);
+  out.u32(0);
+}
+
 /** `debug` is latin-1 text for whoever looks into the peer's log. */
 export function writeGoAway(out: ByteBuffer, lastStreamId: number, code: H2ErrorCode, debug: string): void {
   writeFrameHeader(out, 8 + debug.length, GOAWAY, 0, 0);

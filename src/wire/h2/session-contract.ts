@@ -82,6 +82,8 @@ export interface H2Stream {
   readonly sensitive: readonly string[] | undefined;
   /** Nothing more goes out or comes in. */
   readonly isClosed: boolean;
+  /** We have written all of our side: nothing of it is held. */
+  readonly isSent: boolean;
   /** The peer has sent all of its side. */
   readonly isReceived: boolean;
   /**

@@ -33,6 +33,8 @@ export class SessionStream implements H2Stream {
   isReceived = false;
   /** Client: the head of the response came, other than 1xx. Server: true. */
   hasHead: boolean;
+  /** Client: 1xx that came. */
+  interimResponses = 0;
   /** Undefined while the peer has sent no DATA. */
   window: ReceiveWindow | undefined;
   /** Octets of body that must still come; -1: any number may. */

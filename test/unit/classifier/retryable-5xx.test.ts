@@ -6,7 +6,13 @@ import { retryableAll5XX, retryableIdempotent5XX, retryableRead5XX } from '../..
 import { requestHead, responseHead } from '../../support/requests.js';
 
 const METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'POST', 'PATCH', 'PURGE', 'get'];
-const RETRYABLE: readonly ErrorCode[] = ['connect-failed', 'upstream-reset', 'upstream-malformed', 'request-timed-out'];
+const RETRYABLE: readonly ErrorCode[] = [
+  'connect-failed',
+  'tls-failed',
+  'upstream-reset',
+  'upstream-malformed',
+  'request-timed-out',
+];
 
 for (const [kind, name, eligible] of [
   [retryableRead5XX, 'io.l5d.http.retryableRead5XX', METHODS.slice(0, 4)],

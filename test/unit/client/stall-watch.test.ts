@@ -31,6 +31,9 @@ function setUp(keys: Parameters<typeof makeConnectionLimits>[0] = {}) {
     expiredIdle: counter,
     expiredLifetime: counter,
     now,
+    get h2(): never {
+      throw new Error('not of HTTP/1.1');
+    },
   };
   const watch = new StallWatch(makeStallLimits(limits, ticker, metrics));
   const writes = { isHeld: false, takenBytes: 0 };

@@ -24,6 +24,7 @@ for (const [keys, key, message] of [
   ['socketOptions: {writeTimeoutMs: 0.5}', 'socketOptions.writeTimeoutMs', NOT_WHOLE],
   ['socketOptions: {keepAlive: on}', 'socketOptions.keepAlive', 'is "on", want true or false'],
   ['socketOptions: {backlog: 0}', 'socketOptions.backlog', 'is 0, want at least 1'],
+  ['protocol: spdy', 'protocol', 'is "spdy", want "auto" or "http1" or "h2" or "h2c"'],
   ['failFast: sometimes', 'failFast', 'is "sometimes", want true or false'],
   ['requestAttemptTimeoutMs: -1', 'requestAttemptTimeoutMs', 'is -1, want at least 0'],
 ] as const) {
@@ -54,4 +55,18 @@ test('client keys about sockets that listen are accepted, as Linkerd does', () =
 test('hostConnectionPool may have as many connections at least as at most', () => {
   const { base } = routerOf(withRouter('client: {hostConnectionPool: {minSize: 2, maxSize: 2}}')).client;
   assert.deepEqual(base.hostConnectionPool, { minSize: 2, maxSize: 2 });
+});
+
+test('client protocol is auto unless the file says so, for all names or by prefix', () => {
+  assert.equal(routerOf(withRouter('client: {failFast: true}')).client.base.protocol, 'auto');
+  for (const protocol of ['auto', 'http1', 'h2', 'h2c'])
+    assert.equal(routerOf(withRouter(`client: {protocol: ${protocol}}`)).client.base.protocol, protocol);
+  const { base, configs } = routerOf(
+    withRouter('client: {kind: io.l5d.static, configs: [{prefix: /a, protocol: h2c}, {prefix: /b}]}'),
+  ).client;
+  assert.equal(base.protocol, 'auto');
+  assert.deepEqual(configs, [
+    { prefix: '/a', keys: { protocol: 'h2c' } },
+    { prefix: '/b', keys: {} },
+  ]);
 });

@@ -51,7 +51,8 @@ test('an http server has the defaults of Linkerd, and a limit of connections', (
     port: 4140,
     ip: '127.0.0.1',
     label: 'edge',
-    h2: false,
+    proxy: false,
+    tunnelIdleMs: 3_600_000,
     maxConnections: 20_000,
     clearContext: false,
     socketOptions: SOCKET_DEFAULTS,
@@ -87,6 +88,7 @@ test('addForwardedHeader is off when absent, on with random labels when empty', 
 test('a client has the defaults of Linkerd', () => {
   const { loadBalancer, failureAccrual, ...plain } = routerOf(withRouter()).client.base;
   assert.deepEqual(plain, {
+    protocol: 'auto',
     hostConnectionPool: { minSize: 0 },
     failFast: false,
     requeueBudget: BUDGET_DEFAULTS,
@@ -102,6 +104,7 @@ test('a service has the defaults of Linkerd', () => {
   assert.deepEqual(plain, {
     retries: { budget: BUDGET_DEFAULTS, backoff: { kind: 'constant', ms: 0 } },
     retryBufferKB: 64,
+    classificationTimeoutMs: 100,
   });
   assert.equal(responseClassifier.kind.kind, 'io.l5d.http.nonRetryable5XX');
 });
@@ -164,7 +167,13 @@ test('client tls and server tls have the defaults of Linkerd', () => {
     `routers: [{protocol: http, servers: [{tls: {certPath: c, keyPath: k}}], client: {tls: {commonName: n}}}]`,
     ALL_SUPPORTED,
   );
-  assert.deepEqual(router.servers[0]?.tls, { certPath: 'c', keyPath: 'k', requireClientAuth: false });
+  assert.deepEqual(router.servers[0]?.tls, {
+    certPath: 'c',
+    keyPath: 'k',
+    requireClientAuth: false,
+    requestClientAuth: false,
+    handshakeTimeoutMs: 10_000,
+  });
   assert.deepEqual(router.client.base.tls, { commonName: 'n', enabled: true, disableValidation: false });
 });
 

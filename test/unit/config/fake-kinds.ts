@@ -58,7 +58,11 @@ export const FAKE_KINDS: KindTable = {
     ),
     fakeKind('none'),
   ],
-  classifier: [fakeKind('io.l5d.http.nonRetryable5XX'), fakeKind('io.l5d.http.allSuccessful')],
+  classifier: [
+    fakeKind('io.l5d.http.nonRetryable5XX'),
+    fakeKind('io.l5d.http.allSuccessful'),
+    fakeKind('io.l5d.h2.nonRetryable5XX'),
+  ],
   telemeter: [
     fakeKind('io.l5d.prometheus', z.strictObject({ prefix: z.string().default('').describe('Prefix.') })),
     fakeKind('test.new', z.strictObject({}), true),

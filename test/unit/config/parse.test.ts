@@ -32,7 +32,6 @@ routers:
   assert.deepEqual(lines, [
     `f:1:17: namers[0].kind: the namer io.l5d.k8s ${known}`,
     `f:4:23: routers[0].identifier[0].kind: the identifier io.l5d.ingress ${known}`,
-    `f:9:75: routers[0].client.configs[0].tls: the key tls ${known}`,
   ]);
 });
 
@@ -63,8 +62,8 @@ telemetry: x
       'f:4:11: routers[0].servers[0].port: 70000 outside valid range for ports',
       'f:5:9: routers[0].servers[0].ip: is 5, want a text (put it in quotes)',
       'f:6:5: routers[0].servers[1].prot: unknown key "prot", did you mean "port"? (known: port, ip, label, tls, h2, ' +
-        'maxConcurrentRequests, maxConnections, announce, timeoutMs, serverSession, clearContext, socketOptions, addForwardedHeader, ' +
-        'timestampHeader, maxCallDepth)',
+        'redirectToHttps, hsts, proxy, tunnelIdleMs, maxConcurrentRequests, maxConnections, announce, timeoutMs, serverSession, ' +
+        'clearContext, socketOptions, addForwardedHeader, timestampHeader, maxCallDepth)',
       "f:7:14: routers[0].dstPrefix: is \"svc\", want a path such as \"/svc\" ('/' expected but 's' found at '[s]vc')",
       'f:9:3: namers[0].rootDir: is missing, want a text',
       'f:10:12: telemetry: is "x", want a list',

@@ -36,8 +36,9 @@ for (const [key, least] of [
   });
 }
 
-test('server h2 is true or false, and false unless the file says so', () => {
-  assert.equal(configOf(fileWith('label: x')).routers[0]?.servers[0]?.h2, false);
+test('server h2 is true or false, and left to tls unless the file says so', () => {
+  assert.equal(configOf(fileWith('label: x')).routers[0]?.servers[0]?.h2, undefined);
+  assert.equal(configOf(fileWith('h2: false')).routers[0]?.servers[0]?.h2, false);
   assert.equal(configOf(fileWith('h2: true')).routers[0]?.servers[0]?.h2, true);
   assert.ok(errorOf('h2: yes').startsWith('f:5:9: routers[0].servers[0].h2: is "yes", want '), errorOf('h2: yes'));
 });

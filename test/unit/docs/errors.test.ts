@@ -2,16 +2,23 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ERROR_CODES } from '../../../src/base/errors.js';
 import { ERROR_STATUS } from '../../../src/router/error-responder.js';
+import { ERROR_GRPC_STATUS } from '../../../src/router/grpc-errors.js';
 import { readMarkdown, tableRows } from './markdown.js';
 
 const PAGE = readMarkdown('docs/errors.md');
 
-test('docs/errors.md lists every error code in order, with its status and its sentence', () => {
-  const listed = tableRows(PAGE, 'code').map(([code, status, meaning]) => [code, Number(status), meaning]);
+test('docs/errors.md lists every error code in order, with its statuses and its sentence', () => {
+  const listed = tableRows(PAGE, 'code').map(([code, status, meaning, _, grpc]) => [
+    code,
+    Number(status),
+    meaning,
+    grpc,
+  ]);
   const codes = Object.entries(ERROR_CODES).map(([code, meaning]) => [
     `[\`${code}\`](#${code})`,
     ERROR_STATUS[code as keyof typeof ERROR_CODES],
     meaning,
+    ERROR_GRPC_STATUS[code as keyof typeof ERROR_CODES],
   ]);
   assert.deepEqual(listed, codes);
 });

@@ -18,7 +18,7 @@ function caller(overrides: Partial<Caller> = {}): Caller {
 }
 
 function make(by: LabelerConfig, from: LabelerConfig, routerLabel = 'http') {
-  const add = makeForwarded({ by, for: from }, { routerLabel, random: seededRandom(7) });
+  const add = makeForwarded({ by, for: from }, { routerLabel, hostParameter: 'host', random: seededRandom(7) });
   return (from: Caller = caller(), host?: string, scheme?: string): string => {
     const headers = new Headers();
     add(headers, from, host, scheme);
@@ -95,12 +95,10 @@ describe('forwarded header', () => {
 
   it('is a new line after those that came with the request', () => {
     const headers = Headers.from([['forwarded', 'for=203.0.113.1']]);
-    makeForwarded({ by: { kind: 'ip' }, for: { kind: 'ip' } }, { routerLabel: 'http', random: Math.random })(
-      headers,
-      caller(),
-      undefined,
-      undefined,
-    );
+    makeForwarded(
+      { by: { kind: 'ip' }, for: { kind: 'ip' } },
+      { routerLabel: 'http', hostParameter: 'host', random: Math.random },
+    )(headers, caller(), undefined, undefined);
     assert.deepEqual(headers.getAll('forwarded'), ['for=203.0.113.1', 'by=10.0.0.1;for=192.0.2.7']);
   });
 });

@@ -22,16 +22,18 @@ function limitsOf(options: Partial<Http1ServerOptions> = {}) {
   });
 }
 
-test('connection limits protect by default, but from tunnels', () => {
+test('connection limits protect by default, and tunnels are limited by idleness alone', () => {
   assert.deepEqual(limitsOf(), {
     headMs: 30_000,
     headReadMs: NEVER,
     bodyReadMs: 60_000,
     tunnelReadMs: NEVER,
+    tunnelIdleMs: 3_600_000,
     writeMs: 60_000,
     idleMs: 600_000,
     lingerMs: 1000,
     lifeMs: NEVER,
+    handshakeMs: NEVER,
     sweepMs: 1000,
     maxConnections: 5,
   });
@@ -43,7 +45,14 @@ test('connection limits: readTimeoutMs counts wherever bytes are owed, Infinity 
   assert.equal(limitsOf({ readTimeoutMs: NEVER }).bodyReadMs, NEVER);
 });
 
-for (const key of ['headTimeoutMs', 'readTimeoutMs', 'writeTimeoutMs', 'idleTimeoutMs', 'lifeTimeMs'] as const) {
+for (const key of [
+  'headTimeoutMs',
+  'readTimeoutMs',
+  'writeTimeoutMs',
+  'idleTimeoutMs',
+  'tunnelIdleMs',
+  'lifeTimeMs',
+] as const) {
   test(`connection limits: sweeps are a quarter of ${key} where it is the shortest time, 10 ms at the least`, () => {
     assert.equal(limitsOf({ [key]: 3000 }).sweepMs, 750);
     assert.equal(limitsOf({ [key]: 4001 }).sweepMs, 1000);

@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../src/base/errors.js';
-import {
-  type RequestSection,
-  readRequestHead,
-  readTrailers,
-  responseFields,
-  trailerFields,
-} from '../../../src/server/h2-heads.js';
+import { type RequestSection, readRequestHead, responseFields } from '../../../src/server/h2-heads.js';
 import { Headers } from '../../../src/service/headers.js';
 import { makeResponseHead, type RequestHead, UNKNOWN_LENGTH } from '../../../src/service/message.js';
+import { readTrailers, trailerFields } from '../../../src/wire/h2-fields.js';
 
 const GET = [':method', 'GET', ':scheme', 'http', ':path', '/', ':authority', 'web'];
 
@@ -54,6 +49,7 @@ test('h2 request head has its parts, the Host first, and nothing of HTTP/2', () 
       hasBody: false,
       upgrade: undefined,
       expectContinue: false,
+      acceptsTrailers: false,
     },
   );
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MetricsScope } from '../../../src/base/metrics.js';
+import { CallerSocket } from '../../../src/server/caller-socket.js';
 import { Http1Connection } from '../../../src/server/http1-connection.js';
 import { Http1Context } from '../../../src/server/http1-context.js';
 import type { Http1ServerOptions } from '../../../src/server/http1-options.js';
@@ -41,7 +42,8 @@ function start(options: Partial<Http1ServerOptions> = {}) {
     },
   );
   const socket = new FakeSocket();
-  const connection = new Http1Connection(socket.asSocket, 1, context);
+  const accepted = { socket: socket.asSocket, connectionId: 1, openedAt: 0, sentBytes: context.metrics.bytesSent };
+  const connection = new Http1Connection(new CallerSocket(accepted), context);
   /** So many sweeps of a second. */
   const sweep = (times: number): void => {
     for (let i = 0; i < times; i++) {

@@ -3,7 +3,7 @@ import { METHODS } from 'node:http';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Headers } from '../../../src/service/headers.js';
-import { type RequestHead, type ResponseHead, UNKNOWN_LENGTH } from '../../../src/service/message.js';
+import { type RequestHead, type ResponseHead, TCP_TUNNEL, UNKNOWN_LENGTH } from '../../../src/service/message.js';
 import { type BodyFraming, writeFields, writeRequestHead, writeResponseHead } from '../../../src/wire/head-writer.js';
 import { requestHead, responseHead } from '../../support/requests.js';
 import { hostileRequests, hostileResponses } from './arbitrary-messages.js';
@@ -102,10 +102,17 @@ describe('head of a response to a caller', () => {
     ['nothing', { contentLength: UNKNOWN_LENGTH }, 'none', '', 'HTTP/1.1 200 Fine\r\nX: y\r\n\r\n'],
     [
       'a tunnel',
-      { contentLength: UNKNOWN_LENGTH, upgrade: 'websocket' },
+      { status: 101, contentLength: UNKNOWN_LENGTH, upgrade: 'websocket' },
       'tunnel',
       'Upgrade',
-      'HTTP/1.1 200 Fine\r\nX: y\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+      'HTTP/1.1 101 Fine\r\nX: y\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+    ],
+    [
+      'a tunnel that CONNECT asked for',
+      { contentLength: UNKNOWN_LENGTH, upgrade: TCP_TUNNEL },
+      'tunnel',
+      '',
+      'HTTP/1.1 200 Fine\r\nX: y\r\n\r\n',
     ],
   ] as const satisfies readonly (readonly [string, Partial<ResponseHead>, BodyFraming, string, string])[]) {
     it(`is framed by ${what}`, () => {

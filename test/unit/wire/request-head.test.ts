@@ -43,6 +43,7 @@ describe('request head', () => {
       hasBody: false,
       upgrade: undefined,
       expectContinue: false,
+      acceptsTrailers: false,
     } satisfies Omit<RequestHead, 'headers'>);
     assert.deepEqual(
       [...headers],

@@ -231,6 +231,19 @@ describe('HTTP/2 session, client, of a server that errs', () => {
     scene.assertReset(3, 'ENHANCE_YOUR_CALM');
   });
 
+  it('resets a stream of so many 1xx and no response, and only that', () => {
+    const scene = new H2Scene('client', { limits: { maxInterimResponses: 3 } }).begin();
+    scene.open(GET);
+    for (let i = 0; i < 3; i += 1) scene.peer.headers(1, [':status', '103']);
+    scene.peer.headers(1, OK, { endStream: true });
+    assert.equal(scene.last.isComplete, true);
+    scene.open(GET);
+    for (let i = 0; i < 4; i += 1) scene.peer.headers(3, [':status', '102']);
+    scene.assertReset(3, 'ENHANCE_YOUR_CALM');
+    assert.equal(scene.last.sections.length, 3);
+    assert.match(scene.last.resetBy?.why ?? '', /more than 3 responses of 1xx/);
+  });
+
   it('closes for PUSH_PROMISE', () => {
     const scene = asking();
     scene.peer.frame(PUSH_PROMISE, 4, 1, Buffer.from([0, 0, 0, 2]));

@@ -198,3 +198,46 @@ describe('HTTP/2 session, server, a stream that its user resets', () => {
     assert.deepEqual(scene.closes, [undefined]);
   });
 });
+
+describe('HTTP/2 session, a peer that keeps SETTINGS to itself', () => {
+  for (const role of ['server', 'client'] as const) {
+    it(`${role}: is closed when its own do not come in time (§3.4)`, () => {
+      const scene = new H2Scene(role, { limits: { settingsTimeoutMs: 5000 } });
+      scene.session.start();
+      scene.session.tick(1000);
+      scene.session.tick(5999);
+      assert.deepEqual(scene.closes, []);
+      scene.session.tick(6000);
+      scene.assertClosed('SETTINGS_TIMEOUT');
+      assert.match(String(scene.closes[0]), /No SETTINGS came for 5000 ms/);
+    });
+
+    it(`${role}: is closed when it does not acknowledge ours in time (§6.5.3)`, () => {
+      const scene = new H2Scene(role, { limits: { settingsTimeoutMs: 5000 } });
+      scene.session.start();
+      if (role === 'server') scene.peer.begin();
+      else scene.peer.settings([]);
+      scene.session.tick(1000);
+      scene.session.tick(5999);
+      scene.assertAlive();
+      scene.session.tick(6000);
+      scene.assertClosed('SETTINGS_TIMEOUT');
+      assert.match(String(scene.closes[0]), /No acknowledgment of our SETTINGS came/);
+    });
+
+    it(`${role}: is left alone once it has done both`, () => {
+      const scene = new H2Scene(role, { limits: { settingsTimeoutMs: 5000 } }).begin();
+      for (let now = 0; now < 100_000; now += 1000) scene.session.tick(now);
+      scene.assertAlive();
+    });
+  }
+
+  it('tells requests under way', () => {
+    const scene = new H2Scene('client', { limits: { settingsTimeoutMs: 5000 } });
+    scene.session.start();
+    scene.open(GET);
+    scene.session.tick(0);
+    scene.session.tick(5000);
+    assert.equal(scene.last.resetBy?.code, 'SETTINGS_TIMEOUT');
+  });
+});

@@ -1,7 +1,8 @@
 // FlushQueue: connections with something to write in; one flush of each out, after all sockets that are ready were read.
 //
-// Responses of one caller come over many upstream connections, each in a read of its own: written one by one they would
-// cost a system call each, which is most of what a small response costs. `setImmediate` runs when the last of the reads
+// Responses of one caller come over many upstream connections, each in a read of its own, and so do the requests to one
+// upstream from many callers: written one by one they would cost a system call each, which is most of what a small message
+// costs. `setImmediate` runs when the last of the reads
 // of this turn of the event loop has been handled, and does not wait for more.
 
 export interface Flushable {
