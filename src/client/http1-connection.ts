@@ -18,7 +18,7 @@ import { HeadReader } from '../wire/head-reader.js';
 import { writeRequestHead } from '../wire/head-writer.js';
 import { MessageWriter } from '../wire/message-writer.js';
 import { HOLD_BYTES, PushReads, PushWrites } from '../wire/push-socket.js';
-import { type ParsedResponse, parseResponseHead } from '../wire/response-head.js';
+import { MAX_INTERIM_RESPONSES, type ParsedResponse, parseResponseHead } from '../wire/response-head.js';
 import { connectUpstream, type TlsResumption } from '../wire/upstream-socket.js';
 import type { EndpointClientOptions } from './client.js';
 import { connectError, connectTimeout, isCertificateRefused } from './connect-error.js';
@@ -89,6 +89,7 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
   /** It has been idle: the upstream may have closed it before it read the current request. */
   #wasIdle = false;
   #responseStarted = false;
+  #interimLeft = 0;
   #trailers: Headers | undefined;
   /** Of a TLS response that ends with the connection. */
   #closeNotify: CloseNotifyWatch | undefined;
@@ -145,6 +146,7 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
     this.#mode = 'head';
     this.#stalls.heardAt = this.#owner.options.ticker.now;
     this.#responseStarted = false;
+    this.#interimLeft = MAX_INTERIM_RESPONSES;
     const request = this.#request;
     const body = this.#body;
     if (request.method === 'CONNECT') {
@@ -287,12 +289,22 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
     const parsed = parseResponseHead(this.#reader, this.#request.method);
     this.#reader.forget();
     if (parsed.head.status === 101) this.#switchProtocols(parsed.head);
-    else if (parsed.head.status < 200) this.#sink?.informational(parsed.head);
+    else if (parsed.head.status < 200) this.#interim(parsed.head);
     else {
       this.#handshake?.refuse(parsed.head.status);
       this.#beginResponse(parsed);
     }
     return next;
+  }
+
+  /** Each goes to the caller and puts off what limits the wait for a response. */
+  #interim(head: ResponseHead): void {
+    this.#interimLeft -= 1;
+    if (this.#interimLeft < 0) {
+      const message = `more than ${MAX_INTERIM_RESPONSES} responses of 1xx came, and none that is final`;
+      throw new GatewayError('upstream-malformed', message);
+    }
+    this.#sink?.informational(head);
   }
 
   #switchProtocols(head: ResponseHead): void {

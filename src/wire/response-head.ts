@@ -7,6 +7,9 @@ import { ConnectionOptions, isHopByHop } from './connection-options.js';
 import { type FieldName, type HeadText, quote, readFieldLines } from './field-lines.js';
 import { parseContentLength } from './request-head.js';
 
+/** Responses of 1xx to one request, in any version of HTTP: each is work, and none ends the wait. */
+export const MAX_INTERIM_RESPONSES = 100;
+
 export interface ParsedResponse {
   readonly head: ResponseHead;
   /** The upstream allows another request on this connection, if the body has an end of its own. */

@@ -107,6 +107,11 @@ const MALFORMED: readonly (readonly [attack: string, bytes: string, message: Reg
     'HTTP/1.1 103 Early Hints\r\n\r\nNONSENSE\r\n\r\n',
     /malformed status line "NONSENSE"/,
   ],
+  [
+    'informational answers and nothing else',
+    'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(101),
+    /more than 100 responses of 1xx came, and none that is final/,
+  ],
 ];
 
 describe('an upstream that answers with', () => {
@@ -115,7 +120,7 @@ describe('an upstream that answers with', () => {
       withEvil(bytes, 'nothing', async (pair, client) => {
         await client.send(EVIL);
         let response = await client.readResponse();
-        if (response.status === 103) response = await client.readResponse();
+        while (response.status === 103) response = await client.readResponse();
         assert.equal(response.status, 502);
         assert.match(response.text, message);
         assert.ok(response.header('l5d-err'));

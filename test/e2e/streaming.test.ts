@@ -154,6 +154,20 @@ test('informational responses pass as they come, in front of the final one', asy
   assert.equal((await client.readResponse()).text, 'at last');
 });
 
+test('informational responses may be a hundred, for each request of a connection', async (t) => {
+  const { client } = await start(t, (arrived) => {
+    arrived.connection.write('HTTP/1.1 102 Processing\r\n\r\n'.repeat(100));
+    arrived.respond(200, 'at last');
+  });
+  for (let request = 0; request < 2; request++) {
+    await client.send(get());
+    let response = await client.readResponse();
+    let interim = 0;
+    for (; response.status === 102; interim++) response = await client.readResponse();
+    assert.deepEqual([interim, response.text], [100, 'at last']);
+  }
+});
+
 test('informational responses are kept from a 1.0 caller', async (t) => {
   const { client } = await start(t, (arrived) => {
     arrived.connection.write('HTTP/1.1 103 Early Hints\r\n\r\n');

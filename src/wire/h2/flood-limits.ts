@@ -1,6 +1,7 @@
 // What a peer may do that costs us more than it: counts of cheap events in, an error for the peer that makes too many.
 
 import type { Clock } from '../../base/clock.js';
+import { MAX_INTERIM_RESPONSES } from '../response-head.js';
 import { H2Error } from './h2-error.js';
 
 /** So many at once, and so many a second for ever. */
@@ -60,7 +61,7 @@ export const DEFAULT_H2_LIMITS: H2Limits = {
   maxHeldBytes: 4 * 1024 * 1024,
   windowStallMs: 60_000,
   settingsTimeoutMs: 30_000,
-  maxInterimResponses: 100,
+  maxInterimResponses: MAX_INTERIM_RESPONSES,
 };
 
 /** One kind of event of one connection. The clock is read only when more than a burst have come. */
