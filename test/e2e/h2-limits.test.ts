@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { DATA, GOAWAY, HEADERS, SETTINGS } from '../../src/wire/h2/frames.js';
+import { DATA, GOAWAY, HEADERS, PING, SETTINGS } from '../../src/wire/h2/frames.js';
 import { stoppedGrowing } from '../support/byte-flow.js';
 import { eventually } from '../support/eventually.js';
 import { answerOf } from '../support/h2-caller.js';
@@ -18,11 +18,16 @@ expectNoOpenHandles();
 const MIB = 1024 * 1024;
 const ANY_ID = 2 ** 31 - 1;
 
-/** The connection is known to the gateway, and all that was said at its beginning has been read. */
+/**
+ * The connection is known to the gateway, and all that was said at its beginning has been read there: the caller's acknowledgement
+ * of its SETTINGS too, without which a clock that moves on by a minute ends the connection.
+ */
 async function greeted(peer: RawH2): Promise<RawH2> {
   await peer.next(SETTINGS);
   // The acknowledgement of ours.
   await peer.next(SETTINGS);
+  peer.ping(Buffer.alloc(8));
+  await peer.next(PING);
   return peer;
 }
 
