@@ -12,10 +12,12 @@ import { stripVTControlCharacters } from 'node:util';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const SUITES = ['unit', 'e2e', 'integration'];
 /**
- * Unit tests share processes, as nothing outlives them: Node gives each file one of its own, and most of such a process is starting and
- * loading the same modules again. So many files of one folder share one.
+ * Unit and e2e tests share processes, as nothing outlives them: Node gives each file one of its own, and most of such a process is
+ * starting and loading the same modules again. So many files of one folder share one.
  */
-const FILES_OF_A_PROCESS = 15;
+const FILES_OF_A_PROCESS = { unit: 15, e2e: 5 };
+/** What these measure is of a whole process: its memory, or its children. */
+const ALONE = /^dist\/test\/e2e\/(h2-attacks|h2-limits|cli|reload-process)[.]test[.]js$/;
 const GROUPS = 'dist/test/groups';
 /** One test (and one file) may take this long: far more than any needs, so that a hang ends the run with a name. */
 const TEST_LIMIT_MS = 120_000;
@@ -59,32 +61,41 @@ function listSources(suite) {
 }
 
 /**
- * Writes modules that import the unit tests of a folder.
+ * Writes modules that import the tests that share a process.
  * @param {string[]} files compiled tests
  * @returns {string[]} what to run: those modules, and the other tests themselves
  */
 function grouped(files) {
-  const unit = 'dist/test/unit/';
   rmSync(join(ROOT, GROUPS), { recursive: true, force: true });
   mkdirSync(join(ROOT, GROUPS), { recursive: true });
   /** @type {Map<string, string[]>} */
   const folders = new Map();
-  for (const file of files.filter((one) => one.startsWith(unit))) {
-    const [first = '', ...rest] = file.slice(unit.length).split('/');
-    const folder = rest.length === 0 ? 'unit' : first;
+  const alone = [];
+  for (const file of files) {
+    const [suite = '', first = '', ...rest] = file.slice('dist/test/'.length).split('/');
+    if (!(suite in FILES_OF_A_PROCESS) || ALONE.test(file)) {
+      alone.push(file);
+      continue;
+    }
+    const folder = rest.length === 0 ? suite : `${suite}-${first}`;
     folders.set(folder, [...(folders.get(folder) ?? []), file]);
   }
-  const groups = [...folders].flatMap(([folder, all]) =>
-    Array.from({ length: Math.ceil(all.length / FILES_OF_A_PROCESS) }, (_, i) => {
-      const imports = all
-        .slice(i * FILES_OF_A_PROCESS, (i + 1) * FILES_OF_A_PROCESS)
-        .map((file) => `import '${relative(GROUPS, file)}';\n`);
-      const group = join(GROUPS, `${folder}-${i + 1}.test.js`);
-      writeFileSync(join(ROOT, group), imports.join(''));
-      return group;
-    }),
-  );
-  return [...groups, ...files.filter((one) => !one.startsWith(unit))];
+  return [...[...folders].flatMap(([folder, all]) => groupsOf(folder, all)), ...alone];
+}
+
+/**
+ * @param {string} folder its suite, and a folder within
+ * @param {string[]} files
+ * @returns {string[]} modules with some of the files each
+ */
+function groupsOf(folder, files) {
+  const size = FILES_OF_A_PROCESS[folder.startsWith('unit') ? 'unit' : 'e2e'];
+  return Array.from({ length: Math.ceil(files.length / size) }, (_, i) => {
+    const imports = files.slice(i * size, (i + 1) * size).map((file) => `import '${relative(GROUPS, file)}';\n`);
+    const group = join(GROUPS, `${folder}-${i + 1}.test.js`);
+    writeFileSync(join(ROOT, group), imports.join(''));
+    return group;
+  });
 }
 
 /**

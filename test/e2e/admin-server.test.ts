@@ -10,8 +10,11 @@ import { makePrometheusPage } from '../../src/telemeter/prometheus.js';
 import type { TelemeterPage } from '../../src/telemeter/telemeter.js';
 import { eventually } from '../support/eventually.js';
 import { fakeAdminSource } from '../support/fake-admin-source.js';
+import { expectNoOpenHandles } from '../support/open-handles.js';
 import { parseExposition } from '../support/prometheus-exposition.js';
 import { exchange, RawClient, type RawResponse } from '../support/raw-client.js';
+
+expectNoOpenHandles();
 
 interface Running {
   readonly server: AdminServer;

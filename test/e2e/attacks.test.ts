@@ -3,9 +3,12 @@ import { after, before, describe, it } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import { routerTo, startGateway } from '../support/gateway.js';
 import { ManualClock } from '../support/manual-clock.js';
+import { expectNoOpenHandles } from '../support/open-handles.js';
 import { closePair, type Pair, sentUpstream, startPair, withPair } from '../support/pair.js';
 import { exchange, RawClient, type RawResponse } from '../support/raw-client.js';
 import { hang, type UpstreamHandler, type UpstreamRequest } from '../support/upstream.js';
+
+expectNoOpenHandles();
 
 const SERVER = ['rt', 'http', 'server', '127.0.0.1/0'] as const;
 
@@ -674,6 +677,7 @@ describe('on one connection:', () => {
       assert.equal(refusal.status, 400);
       assertMadeHere(refusal);
       assert.equal(await client.closedByServer(), 'end');
+      client.close();
       assert.equal(client.reader.unread.length, 0);
       assert.deepEqual(
         pair.upstream.requests.map(({ target }) => target),
@@ -719,6 +723,7 @@ describe('on one connection:', () => {
       assert.equal(refusal.status, 400);
       assertMadeHere(refusal);
       assert.equal(await client.closedByServer(), 'end');
+      client.close();
       await upstream.until('the end of its connection', () => upstream.openConnections === 0);
       assert.equal(upstream.connections[0]?.reader.ending, 'reset');
       assert.equal(upstream.requests.length, 1);
@@ -786,6 +791,7 @@ describe('slow headers:', () => {
       assert.equal(response.status, 408);
       assertMadeHere(response);
       assert.equal(await client.closedByServer(), 'end');
+      client.close();
       assert.equal(pair.gateway.metric(...SERVER, 'refused', 'request-timeout'), 1);
       assert.equal(pair.upstream.connections.length, 0);
     }));
@@ -799,6 +805,7 @@ describe('slow headers:', () => {
       }
       assert.equal((await client.readResponse()).status, 408);
       assert.equal(await client.closedByServer(), 'end');
+      client.close();
     }));
 
   it('empty lines now and then buy no time either', () =>
@@ -811,6 +818,7 @@ describe('slow headers:', () => {
       }
       assert.ok([400, 408].includes((await client.readResponse()).status));
       assert.equal(await client.closedByServer(), 'end');
+      client.close();
     }));
 
   it('a connection on which nothing ever comes is closed after ten minutes, without a word', () =>
@@ -821,6 +829,7 @@ describe('slow headers:', () => {
       assert.equal(pair.gateway.metric(...SERVER, 'connections'), 1);
       clock.advance(20_000);
       assert.equal(await client.closedByServer(), 'end');
+      client.close();
       assert.equal(client.reader.unread.length, 0);
     }));
 });

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { after, describe, type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { HEADERS, SETTINGS } from '../../src/wire/h2/frames.js';
 import { eventually } from '../support/eventually.js';
 import type { TestGateway } from '../support/gateway.js';
@@ -16,7 +16,7 @@ import { expectNoOpenHandles } from '../support/open-handles.js';
 import { RawH2 } from '../support/raw-h2.js';
 import { get, Scene } from '../support/scene.js';
 
-after(expectNoOpenHandles);
+expectNoOpenHandles();
 
 type Handler = (stream: ServerHttp2Stream, headers: Readonly<Record<string, unknown>>) => void;
 

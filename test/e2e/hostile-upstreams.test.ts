@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { expectNoOpenHandles } from '../support/open-handles.js';
 import { type Pair, withPair } from '../support/pair.js';
 import { RawClient } from '../support/raw-client.js';
 import { responseBytes, type UpstreamHandler } from '../support/upstream.js';
+
+expectNoOpenHandles();
 
 const EVIL = 'GET /evil HTTP/1.1\r\nHost: h\r\n\r\n';
 const GOOD = 'GET /good HTTP/1.1\r\nHost: h\r\n\r\n';

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { routerTo, startGateway } from '../support/gateway.js';
+import { expectNoOpenHandles } from '../support/open-handles.js';
 import { closePair, type Pair, startPair, withPair } from '../support/pair.js';
 import { exchange, pieces, RawClient, type RawResponse } from '../support/raw-client.js';
 import type { UpstreamHandler } from '../support/upstream.js';
+
+expectNoOpenHandles();
 
 const KB = 1024;
 

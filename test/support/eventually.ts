@@ -2,11 +2,11 @@
 
 /**
  * Resolves as soon as `condition` answers true, asked every 5 ms; throwing counts as false. Rejects after `timeoutMs`
- * (default 2000) with what `condition` threw last, or with an error that quotes it.
+ * (default 5000) with what `condition` threw last, or with an error that quotes it.
  */
 export async function eventually(
   condition: () => boolean,
-  { timeoutMs = 2000 }: { readonly timeoutMs?: number } = {},
+  { timeoutMs = 5000 }: { readonly timeoutMs?: number } = {},
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
