@@ -24,6 +24,9 @@ const LOWER = '^(src/(base|service|naming|wire)|config/schema)/';
 /** A leaf folder's contract file is named like the folder: src/balancer/balancer.ts. */
 const CONTRACTS = `^src/(${LEAF_FOLDERS.map((folder) => `${folder}/${folder}`).join('|')})[.]ts$`;
 
+/** What a registry of routes compiles them to, and what serves them: Kubernetes is one such registry. */
+const ROUTES = '^src/identifier/(route-rule|route-table|path-regex)[.]ts$';
+
 /** How files are followed knows nothing of naming: the command line follows the configuration with it. */
 const FILE_WATCHING = '^namers/shared/(watched-directory|file-timing)[.]ts$';
 
@@ -105,9 +108,9 @@ module.exports = {
     ),
     mayImportOnly(
       'registry',
-      'A registry sees lower rungs, itself, namers/shared and contracts; never another registry.',
+      'A registry sees lower rungs, itself, namers/shared, contracts and the table of routes; never another registry.',
       '^namers/([^/]+)/',
-      [LOWER, '^namers/(shared|$1)/', CONTRACTS],
+      [LOWER, '^namers/(shared|$1)/', CONTRACTS, ROUTES],
     ),
     mayImportOnly('router', 'router sees contracts, never implementations.', '^src/router/', [
       LOWER,

@@ -8,9 +8,10 @@ import { EMPTY_DTAB } from '../src/base/dtab.js';
 import { leaf } from '../src/base/name-tree.js';
 import { EMPTY_PATH, Path, pathFromText } from '../src/base/path.js';
 import { headerTokenIdentifier } from '../src/identifier/header-token.js';
-import { BindingCache } from '../src/router/binding-cache.js';
+import { Bindings } from '../src/router/bindings.js';
 import { FakeClients } from '../test/support/fake-clients.js';
 import { FakeInterpreter } from '../test/support/fake-interpreter.js';
+import { makeNaming } from '../test/support/identify.js';
 import { requestHead } from '../test/support/requests.js';
 import { serviceSettings } from '../test/support/service-settings.js';
 
@@ -25,7 +26,7 @@ export function cachedBindBytes(): number {
   const id = pathFromText('#', 'bench', 'web');
   const addr = signal(addrBound([makeAddress('127.0.0.1', 80)]));
   interpreter.binds('/svc/web', leaf({ id, residual: EMPTY_PATH, addr }));
-  const bindings = new BindingCache({
+  const bindings = new Bindings({
     interpreter,
     serviceSettings: () => serviceSettings(),
     makeClient: clients.make,
@@ -35,13 +36,15 @@ export function cachedBindBytes(): number {
     clock: clients.clock,
     random: clients.random,
     metrics: clients.metrics,
+    realms: [],
   });
-  const identify = headerTokenIdentifier.make({ header: 'Host' }, { dstPrefix: pathFromText('svc') });
+  const identify = makeNaming(headerTokenIdentifier, { header: 'Host' });
   const request = requestHead([['Host', 'web']]);
   let bound = 0;
   const bind = (): void => {
     const name = identify(request);
-    if (name instanceof Path && bindings.get(name, EMPTY_DTAB, 0).resolve().state === 'bound') bound += 1;
+    if (name instanceof Path && bindings.of(undefined, undefined).get(name, EMPTY_DTAB, 0).resolve().state === 'bound')
+      bound += 1;
   };
 
   for (let i = 0; i < WARM_UP; i++) bind();

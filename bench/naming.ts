@@ -1,5 +1,5 @@
-// Naming bench: how long it takes to bind a name, and to bind again what depends on a change. Prints a table, or JSON with
-// --json; exits with 1 when a figure misses its limit.
+// Naming bench: how long it takes to bind a name, to bind again what depends on a change, and to find the route of a request.
+// Prints a table, or JSON with --json; exits with 1 when a figure misses its limit.
 //
 // To add a figure, add an entry to MEASUREMENTS. Each is the best of several rounds, which is what the code can do
 // rather than what else the machine was doing.
@@ -15,6 +15,7 @@ import { makeDtabInterpreter } from '../src/naming/dtab-interpreter.js';
 import type { Interpreter } from '../src/naming/interpreter.js';
 import type { Name, Namer, SystemNamer } from '../src/naming/namer.js';
 import { cachedBindBytes } from './cached-bind.js';
+import { changedTableMillis, decisionMicros, manyHosts, oneHost, tableMillis } from './route-decision.js';
 
 interface Measurement {
   readonly name: string;
@@ -69,6 +70,36 @@ const MEASUREMENTS: readonly Measurement[] = [
     unit: 'bytes',
     limit: { max: 1 },
     measure: cachedBindBytes,
+  },
+  {
+    name: 'routing decision among 1,000 hosts of 5 paths',
+    unit: 'µs',
+    limit: { max: 5 },
+    measure: () => decisionMicros(manyHosts()),
+  },
+  {
+    name: 'routing decision among 5,000 paths of one host',
+    unit: 'µs',
+    limit: { max: 5 },
+    measure: () => decisionMicros(oneHost()),
+  },
+  {
+    name: 'route table of 1,000 hosts of 5 paths made',
+    unit: 'ms',
+    limit: { max: 50 },
+    measure: () => tableMillis(manyHosts()),
+  },
+  {
+    name: 'route table of 1,000 hosts of 5 paths made after one of them changed',
+    unit: 'ms',
+    limit: { max: 10 },
+    measure: () => changedTableMillis(manyHosts()),
+  },
+  {
+    name: 'route table of 5,000 paths of one host made',
+    unit: 'ms',
+    limit: { max: 50 },
+    measure: () => tableMillis(oneHost()),
   },
 ];
 

@@ -2,6 +2,7 @@
 
 import type { Announcer, AnnouncerContext } from '../src/announcer/announcer.js';
 import type { Kind } from '../src/base/kind.js';
+import type { Identifier, IdentifierContext } from '../src/identifier/identifier.js';
 import type { Interpreter, InterpreterContext } from '../src/naming/interpreter.js';
 import type { Namer, NamerContext, SystemNamerKind } from '../src/naming/namer.js';
 import type { Transformer, TransformerContext } from '../src/naming/transformer.js';
@@ -12,6 +13,7 @@ import { fsInterpreter, fsNamer } from './fs/index.js';
 import {
   configMapInterpreter,
   daemonsetTransformer,
+  ingressIdentifier,
   kubernetesExternalNamer,
   kubernetesNamer,
   kubernetesNamespaceNamer,
@@ -42,6 +44,8 @@ export const namers: readonly Kind<unknown, NamerContext, Namer>[] = [
   marathonNamer,
   rewriteNamer,
 ];
+
+export const identifiers: readonly Kind<unknown, IdentifierContext, Identifier>[] = [ingressIdentifier];
 
 export const interpreters: readonly Kind<unknown, InterpreterContext, Interpreter>[] = [
   fsInterpreter,

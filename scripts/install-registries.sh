@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs the registries that the integration tests run against: `install-registries.sh [etcd] [consul] [zookeeper] [kubernetes]`,
-# all of them without an argument. Each goes into a folder of its own under ${LINKGATE_REGISTRIES:-~/.cache/linkgate/registries};
-# nothing else on the machine changes: no package is installed, no service started, no package source added.
+# Installs the registries that the integration tests run against, and kubectl, which drives one of them:
+# `install-registries.sh [etcd] [consul] [zookeeper] [kubernetes] [kubectl]`, all of them without an argument. Each goes into a
+# folder of its own under ${LINKGATE_REGISTRIES:-~/.cache/linkgate/registries}; nothing else on the machine changes: no package is
+# installed, no service started, no package source added.
 #
 # Works on Debian 12, as any user, with the package mirror that the machine uses. What the present recipe has already installed
 # is left alone. Seconds each; kubernetes, which is built from source, takes some four minutes on two cores.
@@ -9,7 +10,7 @@ set -euo pipefail
 
 SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CACHE=${LINKGATE_REGISTRIES:-${XDG_CACHE_HOME:-~/.cache}/linkgate/registries}
-ALL=(etcd consul zookeeper kubernetes)
+ALL=(etcd consul zookeeper kubernetes kubectl)
 # Of this run: package lists, and what is being unpacked and built. Beside the results, so that renaming is moving.
 WORK=
 
@@ -123,6 +124,16 @@ check_kubernetes() {
   "$1/kube-apiserver" --version >/dev/null
 }
 
+# That of Debian 12 is as old as its kube-apiserver: its kustomize knows neither components nor patches of a kind.
+get_kubectl() {
+  debian trixie kubectl
+  mv usr/bin/kubectl "$1"
+}
+
+check_kubectl() {
+  "$1/kubectl" version --client >/dev/null
+}
+
 # `debian RELEASE PACKAGE…` unpacks packages into the current folder, `debian_source RELEASE PACKAGE` downloads a source package
 # into it.
 
@@ -130,7 +141,8 @@ debian() {
   local release=$1 package
   shift
   mkdir -p "$WORK/debs"
-  (cd "$WORK/debs" && apt_of "$release" download "$@")
+  # By name and release: the machine may have a package of that name from elsewhere, of a higher version.
+  (cd "$WORK/debs" && apt_of "$release" download "${@/%//$release}")
   for package in "$WORK/debs"/*.deb; do dpkg-deb -x "$package" .; done
   rm -r "$WORK/debs"
 }

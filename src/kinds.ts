@@ -1,6 +1,6 @@
 // Every built-in kind, one line each: the only importer of implementations and of namers/.
 
-import { announcers, interpreters, namers, systemNamers, transformers } from '../namers/index.js';
+import { announcers, identifiers, interpreters, namers, systemNamers, transformers } from '../namers/index.js';
 import { consecutiveFailures } from './accrual/consecutive-failures.js';
 import { noFailureAccrual } from './accrual/none.js';
 import { successRate } from './accrual/success-rate.js';
@@ -59,6 +59,7 @@ export const kinds: Kinds = {
     methodAndHostIdentifier,
     pathIdentifier,
     staticIdentifier,
+    ...identifiers,
   ],
   balancer: [p2cLeastLoaded, p2cPeakEwma, aperture, heap, roundRobin],
   accrual: [consecutiveFailures, successRate, successRateWindowed, noFailureAccrual],

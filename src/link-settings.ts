@@ -13,10 +13,11 @@ import { makeServiceBreakers } from './breaker/service-breaker.js';
 import type { ResponseClassifier } from './classifier/classifier.js';
 import { makeConnectionLimits } from './client/connection-limits.js';
 import { failFastBackoff } from './client/fail-fast.js';
+import type { BackendProtocol } from './identifier/identifier.js';
 import { hstsValue } from './link-tls.js';
 import { makePlugin } from './make-plugin.js';
 import { makeRetryBudget } from './retry/retry-budget.js';
-import { makeForwarded } from './router/forwarded.js';
+import { type AddForwarded, makeForwarded } from './router/forwarded.js';
 import type { ServerStackOptions } from './router/server-stack.js';
 import type { ClientSettings, ServiceSettings } from './router/settings.js';
 import type { Http1ServerOptions } from './server/http1-options.js';
@@ -93,6 +94,25 @@ export function clientSettings(keys: ClientConfig, { kinds, clock, random }: Set
   };
 }
 
+/** `settings` for the endpoints of routes that say how those are spoken to. */
+export function withBackend(settings: ClientSettings, backend: BackendProtocol, clock: Clock): ClientSettings {
+  switch (backend) {
+    case 'http':
+      return { ...settings, protocol: 'http1', tls: undefined };
+    case 'https':
+      return { ...settings, protocol: 'auto', tls: settings.tls ?? makeClientTls(ANY_CERTIFICATE, clock) };
+    case 'grpc':
+      return { ...settings, protocol: 'h2c', tls: undefined };
+    case 'grpcs':
+      return { ...settings, protocol: 'h2', tls: settings.tls ?? makeClientTls(ANY_CERTIFICATE, clock) };
+    default:
+      return backend satisfies never;
+  }
+}
+
+/** A route cannot say which CA its endpoints have theirs of: who wants them checked says so in `client.tls`. */
+const ANY_CERTIFICATE: ClientTlsConfig = { enabled: true, disableValidation: true };
+
 export interface ListenerContext {
   readonly router: RouterConfig;
   readonly clock: Clock;
@@ -104,18 +124,16 @@ export interface ListenerContext {
 export function serverStackOptions(
   config: ServerConfig,
   { router, random, metrics }: ListenerContext,
-): ServerStackOptions {
+): Omit<ServerStackOptions, 'edge' | 'identify' | 'realm'> {
+  const isExternal = config.exposure === 'external';
   return {
     maxConcurrentRequests: config.maxConcurrentRequests ?? Number.POSITIVE_INFINITY,
     timeoutMs: config.timeoutMs,
-    clearContext: config.clearContext,
-    addForwarded:
-      config.addForwardedHeader &&
-      makeForwarded(config.addForwardedHeader, {
-        routerLabel: router.label,
-        hostParameter: router.protocol === 'h2' ? 'authority' : 'host',
-        random,
-      }),
+    // What comes from outside steers nothing, whatever the file says.
+    clearContext: config.clearContext || isExternal,
+    takesTrace: !isExternal,
+    // Where callers are outside it is for the edge, which knows whom to believe.
+    addForwarded: isExternal ? undefined : linkForwarded(config, { router, random }),
     timestampHeader: config.timestampHeader,
     maxCallDepth: config.maxCallDepth,
     hsts: hstsValue(config.hsts),
@@ -124,6 +142,15 @@ export function serverStackOptions(
     maxBodyBytes: router.maxErrResponseKB * 1024,
     metrics,
   };
+}
+
+export function linkForwarded(
+  { addForwardedHeader }: ServerConfig,
+  { router, random }: Pick<ListenerContext, 'router' | 'random'>,
+): AddForwarded | undefined {
+  if (!addForwardedHeader) return undefined;
+  const hostParameter = router.protocol === 'h2' ? 'authority' : 'host';
+  return makeForwarded(addForwardedHeader, { routerLabel: router.label, hostParameter, random });
 }
 
 /** Without what serves its requests. */

@@ -1,10 +1,12 @@
 // TLS of a listener of the configuration in, its certificates out: those in use where the configuration says the same of them,
 // with the files read again.
 
+import type { ReadonlySignal } from '@preact/signals-core';
 import type { ServerConfig } from '../config/schema/linkerd.js';
 import { canonicalJson } from './base/canonical-json.js';
 import type { Clock } from './base/clock.js';
 import type { MetricsScope } from './base/metrics.js';
+import type { RouteCertificate } from './identifier/identifier.js';
 import type { PartsDraft } from './parts.js';
 import { ServerCertificates, type ServerTlsConfig } from './tls/server-certificates.js';
 import { TicketKeys } from './tls/ticket-keys.js';
@@ -23,12 +25,24 @@ export interface LinkedTls {
   commit(): void;
 }
 
-/** @param place which listener it is. Throws what is wrong with which file. */
-export function linkTls(config: ServerConfig['tls'], place: string, context: LinkTlsContext): LinkedTls {
+/**
+ * @param place which listener it is
+ * @param certificates of the router's route sources
+ * Throws what is wrong with which file.
+ */
+export function linkTls(
+  config: ServerConfig['tls'],
+  place: string,
+  context: LinkTlsContext,
+  certificates: readonly ReadonlySignal<readonly RouteCertificate[]>[],
+): LinkedTls {
   const { parts, clock } = context;
   const metrics = context.metrics.scope('tls');
-  if (!config) return { tls: undefined, commit: () => metrics.prune('certificate_valid_for_secs') };
+  if (!config) return { tls: undefined, commit: () => pruneGauges(metrics) };
   try {
+    if (config.fromRoutes && certificates.length === 0) {
+      throw new Error("fromRoutes: none of the router's identifiers has certificates, as io.l5d.ingress does");
+    }
     // By themselves, so that callers may resume their sessions though the certificates are others.
     const ticketKeys = parts.use(`ticket keys at ${place}`, () => new TicketKeys(clock));
     const tls = parts.use(`tls at ${place} ${canonicalJson(config)}`, () => {
@@ -39,7 +53,8 @@ export function linkTls(config: ServerConfig['tls'], place: string, context: Lin
       tls,
       commit: () => {
         if (again) tls.use(again);
-        tls.start();
+        pruneGauges(metrics);
+        tls.start(certificates);
       },
     };
   } catch (error) {
@@ -47,15 +62,22 @@ export function linkTls(config: ServerConfig['tls'], place: string, context: Lin
   }
 }
 
+/** Those of the configuration before. */
+function pruneGauges(metrics: MetricsScope): void {
+  metrics.prune('certificate_valid_for_secs');
+  metrics.prune('route_certificates');
+}
+
 function serverTlsConfig(config: NonNullable<ServerConfig['tls']>): ServerTlsConfig {
   const { certPath, keyPath, intermediateCertsPath, certificates = [], caCertPath, ciphers, protocols } = config;
-  const { requireClientAuth, requestClientAuth, handshakeTimeoutMs } = config;
+  const { requireClientAuth, requestClientAuth, handshakeTimeoutMs, fromRoutes } = config;
   const first =
     certPath === undefined || keyPath === undefined
       ? []
       : [{ certPath, keyPath, ...(intermediateCertsPath === undefined ? {} : { intermediateCertsPath }) }];
   return {
     certificates: [...first, ...certificates],
+    fromRoutes,
     clientAuth: requireClientAuth ? 'required' : requestClientAuth ? 'optional' : 'none',
     handshakeTimeoutMs,
     ...(caCertPath === undefined ? {} : { caCertPath }),

@@ -8,6 +8,7 @@ import { type AdminSecurity, makeAdminSecurity } from './admin/security.js';
 import { type AdminServer, makeAdminServer } from './admin/server.js';
 import { announce } from './announcements.js';
 import { constant } from './base/activity.js';
+import { showAddress } from './base/addr.js';
 import { canonicalJson } from './base/canonical-json.js';
 import type { Clock, TimerHandle } from './base/clock.js';
 import type { Closable } from './base/closable.js';
@@ -16,6 +17,9 @@ import type { Kind } from './base/kind.js';
 import { makeLogger } from './base/log.js';
 import { MetricsScope } from './base/metrics.js';
 import type { Random } from './base/random.js';
+import { exposedListeners } from './exposed-listeners.js';
+import type { ExposureReport } from './exposure/exposure.js';
+import { exposureReport } from './exposure/exposure-report.js';
 import { type LinkedNaming, linkNaming, type NamingKinds } from './link-naming.js';
 import { type LinkedRouter, type LinkedServer, linkRouter, type RouterKinds } from './link-router.js';
 import { makePlugin } from './make-plugin.js';
@@ -25,6 +29,7 @@ import type { Namer } from './naming/namer.js';
 import { closeAll, Parts, type PartsDraft } from './parts.js';
 import { rawList } from './raw-config.js';
 import { Retirement } from './retirement.js';
+import { awaitRoutes, missingRoutes } from './route-wait.js';
 import { metricName } from './router/client-cache.js';
 import { Http1Server } from './server/http1.js';
 import type { ListenAddress, Server } from './server/server.js';
@@ -65,10 +70,15 @@ export interface Linker extends Closable {
   listen(): Promise<ListeningOn>;
   /**
    * Goes on under another configuration, without losing a request: what is the same in both lives on with its connections,
-   * watches and counts, what is new is made beside it, and what is gone drains. Rejects when a part cannot be made or a port
-   * cannot be bound; then nothing has changed. One after the other, when asked several times. After `listen`.
+   * watches and counts, what is new is made beside it, and what is gone drains. Rejects when a part cannot be made, a port
+   * cannot be bound, or routes of a source that is new are not read in time; then nothing has changed. One after the other,
+   * when asked several times. After `listen`.
    */
   reload(loaded: LoadedConfig): Promise<ListeningOn>;
+  /** For commands that only ask, in place of `listen`: routes are asked for, and nothing is written to their registries. */
+  look(): void;
+  /** What callers outside can reach, as far as it is known within `timeoutMs`. After `listen` or `look`. */
+  exposure(timeoutMs: number): Promise<ExposureReport>;
   /** Opens access logs anew, after logrotate and its like have moved their files away. */
   reopenLogs(): void;
   /** Takes no more requests, lets those under way finish within `admin.shutdownGraceMs`, then closes everything. */
@@ -83,6 +93,8 @@ export interface ListeningOn {
 
 const log = makeLogger('linker');
 const ROLL_MS = 60_000;
+/** A reload that brings other sources of routes waits so long for their first. */
+const ROUTES_TIMEOUT_MS = 10_000;
 
 /** Makes every part and starts none. Throws what a part's `make` throws, after closing those made before it. */
 export function makeLinker(options: LinkerOptions): Linker {
@@ -138,6 +150,21 @@ class GatewayLinker implements Linker, AdminSource {
     }
   }
 
+  look(): void {
+    for (const { sources } of this.#linked.routers) for (const { source } of sources) source.start('look');
+  }
+
+  exposure(timeoutMs: number): Promise<ExposureReport> {
+    const { routers, naming } = this.#linked;
+    const listeners = routers.flatMap((router) =>
+      exposedListeners(router, naming.namers, ({ listener, config: { ip, port } }) => {
+        const { ip: host, port: bound } = this.#bound.get(listener) ?? { ip, port };
+        return showAddress({ host, port: bound });
+      }),
+    );
+    return exposureReport({ listeners, timeoutMs, clock: this.#options.clock });
+  }
+
   reload(loaded: LoadedConfig): Promise<ListeningOn> {
     const turn = this.#turn.then(() => this.#reload(loaded));
     this.#turn = turn.catch(() => {});
@@ -149,6 +176,7 @@ class GatewayLinker implements Linker, AdminSource {
     let linked: Linked | undefined;
     try {
       linked = this.#link(loaded);
+      await this.#awaitRoutes(linked);
       const listeningOn = await this.#bind(linked);
       // It may have been closed meanwhile.
       if (this.#state !== 'serving') throw new Error(`the gateway is ${this.#state}`);
@@ -206,8 +234,10 @@ class GatewayLinker implements Linker, AdminSource {
         ),
       );
       const routers = rawList(raw, 'routers');
-      const linked = config.routers.map((router, i) => linkRouter(router, routers[i], { ...context, naming }));
       const { ip, port } = config.admin;
+      const linked = config.routers.map((router, i) => {
+        return linkRouter(router, routers[i], { ...context, naming, admin: { ip, port } });
+      });
       const security = makeAdminSecurity(config.admin.security);
       const admin = draft.use(`admin ${ip}:${port}`, () =>
         makeAdminServer({ ip, port, security, source: this, clock }),
@@ -246,6 +276,15 @@ class GatewayLinker implements Linker, AdminSource {
     });
     this.#bound.set(listener, address);
     return address;
+  }
+
+  /** The first configuration is not ready before its routes are read; a later one takes over when they are. */
+  async #awaitRoutes({ routers, draft }: Linked): Promise<void> {
+    const isGivenUp = (): boolean => this.#state !== 'serving';
+    for (const { config, sources } of routers) {
+      const fresh = sources.filter(({ source }) => draft.isNew(source));
+      await awaitRoutes(config.label, fresh, ROUTES_TIMEOUT_MS, this.#options.clock, isGivenUp);
+    }
   }
 
   /** From here on the gateway is what `linked` says. */
@@ -312,11 +351,12 @@ class GatewayLinker implements Linker, AdminSource {
       const bound = this.#servers.filter(({ listener }) => this.#bound.has(listener)).length;
       reasons.push(`starting: ${bound} of ${this.#servers.length} listeners are bound`);
     }
+    for (const { config, sources } of this.#linked.routers) reasons.push(...missingRoutes(config.label, sources));
     return { ready: reasons.length === 0, reasons };
   }
 
   get routers(): readonly AdminRouter[] {
-    return this.#linked.routers.map(({ config, interpreter, router, servers }) => ({
+    return this.#linked.routers.map(({ config, interpreter, router, servers, sources }) => ({
       label: config.label,
       protocol: config.protocol,
       interpreter,
@@ -326,6 +366,7 @@ class GatewayLinker implements Linker, AdminSource {
         const address = this.#bound.get(listener);
         return address ? [`${address.ip}:${address.port}`] : [];
       }),
+      identifierStates: () => sources.flatMap(({ source }) => (source.state ? [source.state()] : [])),
       clients: () => router.clients().map(({ id, addr }) => ({ id, addr })),
       circuits: () =>
         router.services().flatMap(({ service, localDtab, breaker }) => {

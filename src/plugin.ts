@@ -45,6 +45,7 @@ export {
 export type { Clock, TimerHandle } from './base/clock.js';
 export type { Closable } from './base/closable.js';
 export { type Dtab, EMPTY_DTAB, showDtab } from './base/dtab.js';
+export { type ErrorCode, GatewayError } from './base/errors.js';
 export { defineKind, type Kind } from './base/kind.js';
 export { type Logger, makeLogger } from './base/log.js';
 export type { MetricsScope } from './base/metrics.js';
@@ -54,9 +55,25 @@ export { bytesFromText, EMPTY_PATH, Path, pathFromText, textFromBytes } from './
 export type { Random } from './base/random.js';
 
 // Contracts, and the parts that most of their implementations share.
+export {
+  type BackendProtocol,
+  type Identifier,
+  type IdentifierContext,
+  PathMemo,
+  Redirect,
+  type RequestOrigin,
+  Route,
+  type RouteCertificate,
+  type RoutePolicy,
+  type RouteSource,
+  type ShownRoute,
+  Unidentified,
+} from './identifier/identifier.js';
 export { type Inet, makeInet } from './naming/inet.js';
 export type { Interpreter, InterpreterContext } from './naming/interpreter.js';
 export { makeLiveDtabInterpreter } from './naming/live-dtab-interpreter.js';
 export type { Name, Namer, NamerContext } from './naming/namer.js';
+export type { Exposure, Publications, PublishedHost } from './naming/publication.js';
 export { type BoundAddr, filterAddresses, makeAddressTransformer } from './naming/transformed-addr.js';
 export type { Transformer, TransformerContext } from './naming/transformer.js';
+export type { RequestHead } from './service/message.js';

@@ -4,6 +4,8 @@
 // What concerns one object alone (tls, backoff, ranges) is said by that object's schema.
 
 import { BlockList, isIP } from 'node:net';
+import { parsePath } from '../../src/base/name-grammar.js';
+import type { Path } from '../../src/base/path.js';
 import { isMap, type KeyPath } from './config-error.js';
 import { DEFAULT_H2_PORT } from './h2-server.js';
 import type { Problem } from './problems.js';
@@ -69,7 +71,28 @@ function checkRouter(router: Located): Problem[] {
       ),
     );
   }
-  return problems;
+  return [...problems, ...checkPrefixes(router)];
+}
+
+/** Else names of callers outside would be names of callers inside: the one dtab that binds both could not tell them apart. */
+function checkPrefixes({ path, map }: Located): Problem[] {
+  const inside = prefixOf(map.dstPrefix, '/svc');
+  return mapsOf(map, 'servers', path).flatMap((server) => {
+    if (server.map.exposure !== 'external') return [];
+    const outside = prefixOf(server.map.dstPrefix, '/ext');
+    if (!inside || !outside || !(inside.startsWith(outside) || outside.startsWith(inside))) return [];
+    const message = `names of callers outside would be names of callers inside: want a prefix that is neither ${inside.show()}, the router's, nor above or below it`;
+    return [problem([...server.path, server.map.dstPrefix === undefined ? 'exposure' : 'dstPrefix'], message)];
+  });
+}
+
+/** Undefined for what the schema refuses. */
+function prefixOf(text: unknown, byDefault: string): Path | undefined {
+  try {
+    return typeof (text ?? byDefault) === 'string' ? parsePath((text ?? byDefault) as string) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Who reaches a forward proxy reaches all that its dtab does: from anywhere it would be an open one. */

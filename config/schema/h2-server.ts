@@ -1,6 +1,7 @@
 // servers of an h2 router: the keys of an http router's servers, but for those of HTTP/1.1, and the settings of HTTP/2.
 
 import type { z } from 'zod';
+import { checkExposure } from './exposure.js';
 import { h2SettingsKeys } from './h2-settings.js';
 import { count, port } from './scalars.js';
 import { checkHttps, serverKeysSchema } from './server.js';
@@ -33,6 +34,7 @@ export function h2ServerSchema() {
         .describe('Requests of one connection at a time; more are refused. Default 1000.'),
     })
     .superRefine(checkHttps)
+    .superRefine(checkExposure)
     .transform((server): ServerKeys => {
       const {
         windowUpdateRatio: _,

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { isMap } from './config-error.js';
+import { checkExposure, exposureKeys } from './exposure.js';
 import { count, flag, path, port, text } from './scalars.js';
 import { sessionSchema } from './session.js';
 import { socketOptionsSchema } from './socket-options.js';
@@ -12,7 +13,7 @@ export const LOOPBACK = '127.0.0.1';
 export const DEFAULT_HTTP_PORT = 4140;
 
 export function httpServerSchema() {
-  return serverKeysSchema().superRefine(checkHttps);
+  return serverKeysSchema().superRefine(checkHttps).superRefine(checkExposure);
 }
 
 /** Without what the keys say against each other. */
@@ -29,6 +30,7 @@ export function serverKeysSchema() {
           'byte on ("prior knowledge"). New. Default: true with tls, else false.',
       ),
     ...httpsKeys(),
+    ...exposureKeys(),
     proxy: flag
       .default(false)
       .describe(
@@ -59,7 +61,8 @@ export function serverKeysSchema() {
     clearContext: flag
       .default(false)
       .describe(
-        'Remove l5d-* headers of callers and of responses: needed where callers are not trusted. Default false.',
+        'Remove l5d-* headers of callers and of responses: needed where callers are not trusted; always done where exposure is ' +
+          'external. Default false.',
       ),
     socketOptions: socketOptionsSchema('60000 within a request body', '60000')
       .prefault({})

@@ -9,7 +9,7 @@ export function serverTlsSchema() {
     .strictObject({
       certPath: text
         .exactOptional()
-        .describe('PEM file with the certificate. Needed where `certificates` is not given.'),
+        .describe('PEM file with the certificate. Needed where neither `certificates` nor `fromRoutes` is given.'),
       keyPath: text.exactOptional().describe('PEM file with its private key.'),
       intermediateCertsPath: text.exactOptional().describe(INTERMEDIATE),
       certificates: z
@@ -32,6 +32,12 @@ export function serverTlsSchema() {
         .describe(
           'More certificates, chosen by the name that a caller asks for (SNI). One that asks for none of their names gets the ' +
             'certificate of certPath, or else the first of these. New.',
+        ),
+      fromRoutes: flag
+        .default(false)
+        .describe(
+          'Also show the certificates that come with the routes of an identifier (spec.tls of Ingresses), chosen by SNI; those of ' +
+            'files come first. Without any file a caller who asks for another name gets a self-signed one. New. Default false.',
         ),
       caCertPath: text.exactOptional().describe('PEM file with the CAs that client certificates are checked against.'),
       ciphers: z
@@ -69,7 +75,8 @@ function checkServerTls(tls: unknown, context: z.RefinementCtx): void {
     context.addIssue({ code: 'custom', path: [key], message });
   };
   const pair = ['certPath', 'keyPath'].filter((key) => tls[key] === undefined);
-  const isNeeded = tls.certificates === undefined || pair.length === 1 || tls.intermediateCertsPath !== undefined;
+  const hasOthers = tls.certificates !== undefined || tls.fromRoutes === true;
+  const isNeeded = !hasOthers || pair.length === 1 || tls.intermediateCertsPath !== undefined;
   if (isNeeded) for (const key of pair) refuse(key, 'want a text');
   const asks = ['requireClientAuth', 'requestClientAuth'].filter((key) => tls[key] === true);
   if (tls.caCertPath === undefined) {

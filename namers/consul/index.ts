@@ -27,40 +27,55 @@ const consulKeys = {
 export const consulNamer = defineKind({
   kind: 'io.l5d.consul',
   description: 'Service discovery by Consul: names are /<datacenter>/<service>.',
-  config: z.strictObject({
-    ...consulKeys,
-    includeTag: flag.default(false).describe('True: names are /<datacenter>/<tag>/<service>. Default false.'),
-    useHealthCheck: flag
-      .default(false)
-      .describe('True: instances are taken by their health, as healthStatuses says. Default false.'),
-    healthStatuses: z
-      .array(z.enum(HEALTH_STATUSES))
-      .min(1)
-      .default(['passing'])
-      .describe('With useHealthCheck: instances whose worst check is in one of these states. Default [passing].'),
-    setHost: flag
-      .default(false)
-      .describe("True: Host becomes the service's DNS name in Consul, [<tag>.]<service>.service.<dc>.<domain>."),
-    consistencyMode: consistencyMode.describe('Of every query: default, stale or consistent.'),
-    preferServiceAddress: flag
-      .default(true)
-      .describe("False: always the node's address; true: the service's where it has one. Default true."),
-    weights: z
-      .array(
-        z.strictObject({
-          tag: text.describe('Tag of an instance.'),
-          weight: z.number().min(0).describe('Share of traffic of instances with it; others have 1.'),
-        }),
-      )
-      .default([])
-      .describe('Weights by tag; the highest of those that match. Default: none.'),
-    transferMetadata: flag
-      .default(false)
-      .describe("True: the service's Meta becomes metadata of its addresses. Default false."),
-    fixedLengthStreamedAfterKB: count()
-      .exactOptional()
-      .describe('Accepted without effect: answers over 16 MiB are refused.'),
-  }),
+  config: z
+    .strictObject({
+      ...consulKeys,
+      includeTag: flag.default(false).describe('True: names are /<datacenter>/<tag>/<service>. Default false.'),
+      useHealthCheck: flag
+        .default(false)
+        .describe('True: instances are taken by their health, as healthStatuses says. Default false.'),
+      healthStatuses: z
+        .array(z.enum(HEALTH_STATUSES))
+        .min(1)
+        .default(['passing'])
+        .describe('With useHealthCheck: instances whose worst check is in one of these states. Default [passing].'),
+      setHost: flag
+        .default(false)
+        .describe("True: Host becomes the service's DNS name in Consul, [<tag>.]<service>.service.<dc>.<domain>."),
+      consistencyMode: consistencyMode.describe('Of every query: default, stale or consistent.'),
+      preferServiceAddress: flag
+        .default(true)
+        .describe("False: always the node's address; true: the service's where it has one. Default true."),
+      weights: z
+        .array(
+          z.strictObject({
+            tag: text.describe('Tag of an instance.'),
+            weight: z.number().min(0).describe('Share of traffic of instances with it; others have 1.'),
+          }),
+        )
+        .default([])
+        .describe('Weights by tag; the highest of those that match. Default: none.'),
+      transferMetadata: flag
+        .default(false)
+        .describe("True: the service's Meta becomes metadata of its addresses. Default false."),
+      publish: flag
+        .default(false)
+        .describe(
+          'True: services with a tag linkgate.io/external=<host> publish that host to listeners of `exposure: external`. ' +
+            'Default false.',
+        ),
+      publishDatacenter: text
+        .exactOptional()
+        .describe('With publish: whose services count. Default: the datacenter of the agent.'),
+      fixedLengthStreamedAfterKB: count()
+        .exactOptional()
+        .describe('Accepted without effect: answers over 16 MiB are refused.'),
+    })
+    .superRefine(({ publish, publishDatacenter }, context) => {
+      if (publish || publishDatacenter === undefined) return;
+      const message = '`publishDatacenter` is set but `publish` is not true';
+      context.addIssue({ code: 'custom', path: ['publishDatacenter'], message });
+    }),
   make: (config, { prefix, metrics, clock, random }: NamerContext): Namer =>
     new ConsulNamer({ ...config, prefix, metrics, clock, random }),
 });

@@ -10,7 +10,9 @@ import type { Random } from '../../src/base/random.js';
 import type { HostResolver } from '../../src/naming/host-resolver.js';
 import { type Inet, makeInet } from '../../src/naming/inet.js';
 import type { Name, Namer } from '../../src/naming/namer.js';
+import type { Publications, PublishedHost } from '../../src/naming/publication.js';
 import type { ClientTls } from '../shared/api-tls.js';
+import { makePublishing, type Publishing, samePublishedHosts } from '../shared/marked-hosts.js';
 import {
   RegistryWatches,
   type WatchDefinition,
@@ -23,6 +25,7 @@ import { repeatBlockingQuery } from './blocking-query.js';
 import { type ConsistencyMode, type ConsulAnswer, ConsulClient, type ConsulQuery, queryParameters } from './client.js';
 import type { HealthStatus } from './health.js';
 import { Instances } from './instances.js';
+import { catalogQuery, publishedServices } from './published-services.js';
 
 export interface ConsulNamerOptions {
   readonly prefix: Path;
@@ -41,6 +44,10 @@ export interface ConsulNamerOptions {
   readonly preferServiceAddress: boolean;
   readonly weights: readonly { readonly tag: string; readonly weight: number }[];
   readonly transferMetadata: boolean;
+  /** True: tags of services publish hosts. Default false. */
+  readonly publish?: boolean;
+  /** Whose services publish. Default: that of the agent. */
+  readonly publishDatacenter?: string | undefined;
   readonly tls?: ClientTls | undefined;
   readonly metrics: MetricsScope;
   readonly clock: Clock;
@@ -58,12 +65,15 @@ export interface ConsulNamerState {
   readonly registry: string;
   /** Blocking queries that are under way; watches beyond those that may be ask again and again. */
   readonly blockingQueries: number;
-  /** By `dc/service` or `dc/tag/service`. */
+  /** By `dc/service` or `dc/tag/service`; of hosts that are published `published hosts`. */
   readonly watches: Readonly<Record<string, WatchSnapshot>>;
 }
 
 /** The datacenter of the agent that is asked. */
 const LOCAL_DATACENTER = '.local';
+
+/** No name of a service's watch: those have a slash in them. */
+const PUBLISHED = 'published hosts';
 
 /** Some ten thousand instances of one service. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
@@ -78,6 +88,7 @@ export class ConsulNamer implements Namer {
   readonly #trees: ServiceTrees;
   readonly #watches: RegistryWatches;
   readonly #lookups: Counter;
+  readonly #publishing: Publishing | undefined;
 
   constructor(options: ConsulNamerOptions) {
     const { prefix, clock, random, metrics, lingerMs, resolver } = options;
@@ -99,6 +110,16 @@ export class ConsulNamer implements Namer {
       ...(lingerMs !== undefined && { lingerMs }),
     });
     this.#lookups = metrics.counter('lookups');
+    this.#publishing = options.publish ? this.#publish(registry, options.publishDatacenter ?? '') : undefined;
+  }
+
+  /** Of services with a tag `linkgate.io/external=<host>`. */
+  get published(): Publications | undefined {
+    return this.#publishing?.published;
+  }
+
+  publishedPending(): string | undefined {
+    return this.#publishing?.pending();
   }
 
   /** `/<dc>/<service>`, with `includeTag` `/<dc>/<tag>/<service>`; what follows is the residual. Fewer elements: Neg. */
@@ -129,6 +150,24 @@ export class ConsulNamer implements Namer {
     await this.#watches.close();
     this.#client.close();
     await this.#inet.close();
+  }
+
+  #publish(registry: string, datacenter: string): Publishing {
+    const { clock, consistencyMode } = this.#options;
+    const query = catalogQuery(datacenter, queryParameters(consistencyMode, datacenter));
+    const by = datacenter === '' ? registry : `${registry} ${datacenter}`;
+    // Held, so that it is the same watch each time that somebody begins to listen.
+    const watch = this.#watches.watch<readonly PublishedHost[]>(PUBLISHED, () => ({
+      run: (report, signal) => {
+        const onAnswer = (answer: ConsulAnswer): boolean => {
+          report.update(publishedServices(answer, by, report.complain));
+          return true;
+        };
+        return repeatBlockingQuery({ client: this.#client, query, clock, signal, onAnswer });
+      },
+      same: samePublishedHosts,
+    }));
+    return makePublishing(registry, watch.value);
   }
 
   get #size(): number {

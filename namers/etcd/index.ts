@@ -1,7 +1,7 @@
 // io.l5d.etcd as the configuration names it.
 
 import { z } from 'zod';
-import { text, textThat } from '../../config/schema/scalars.js';
+import { flag, text, textThat } from '../../config/schema/scalars.js';
 import { clientTlsSchema } from '../../config/schema/tls.js';
 import { defineKind } from '../../src/base/kind.js';
 import type { Namer, NamerContext } from '../../src/naming/namer.js';
@@ -26,6 +26,12 @@ export const etcdNamer = defineKind({
       username: text.exactOptional().describe('User to log in as, together with `password`.'),
       password: text.exactOptional().describe('Password of that user.'),
       tls: clientTlsSchema().exactOptional().describe('How https endpoints are checked, and what we show them.'),
+      publish: flag
+        .default(false)
+        .describe(
+          'True: metadata {"linkgate.io/external": "<host>[, <host>]"} of a registration publishes these hosts to listeners ' +
+            'of `exposure: external`. Default false.',
+        ),
     })
     .superRefine(checkTogether),
   make: (config, { prefix, clock, random, metrics }: NamerContext): Namer =>

@@ -12,11 +12,14 @@ import type { Random } from '../../src/base/random.js';
 import type { HostResolver } from '../../src/naming/host-resolver.js';
 import { type Inet, makeInet } from '../../src/naming/inet.js';
 import type { Name, Namer } from '../../src/naming/namer.js';
+import type { Publications } from '../../src/naming/publication.js';
 import { apiTls, type ClientTls } from '../shared/api-tls.js';
+import { makePublishing, type Publishing } from '../shared/marked-hosts.js';
 import { RegistryWatches, type WatchSnapshot } from '../shared/registry-watch.js';
 import { type ServiceSet, ServiceTrees, sameServiceSet } from '../shared/service-trees.js';
 import { WatchedTable } from '../shared/watched-table.js';
 import { hostOf, PrefixWatch, type PrefixWatchState } from './prefix-watch.js';
+import { PublishedServices } from './published-services.js';
 import { MAX_SERVICE_ELEMENTS } from './service-index.js';
 
 export interface EtcdNamerOptions {
@@ -29,6 +32,8 @@ export interface EtcdNamerOptions {
   readonly username?: string;
   readonly password?: string;
   readonly tls?: ClientTls;
+  /** True: metadata of registrations publishes hosts. Default false. */
+  readonly publish?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   /** `namer/<prefix>` */
@@ -57,6 +62,7 @@ export class EtcdNamer implements Namer {
   readonly #services: WatchedTable<ServiceSet>;
   readonly #inet: Inet;
   readonly #trees: ServiceTrees;
+  readonly #publishing: Publishing | undefined;
 
   constructor(options: EtcdNamerOptions) {
     const { clock, random, metrics, endpoints, pathPrefix, username, password, resolver, lingerMs } = options;
@@ -65,8 +71,10 @@ export class EtcdNamer implements Namer {
     this.#pathPrefix = pathPrefix;
     this.#inet = makeInet({ clock, resolver, log });
     this.#trees = new ServiceTrees(this.#inet);
+    const registry = `etcd ${endpoints.map(hostOf).join(',')}`;
+    const published = options.publish ? new PublishedServices(`${registry} ${pathPrefix}`) : undefined;
     this.#watches = new RegistryWatches({
-      registry: `etcd ${endpoints.map(hostOf).join(',')}`,
+      registry,
       clock,
       random,
       log,
@@ -84,9 +92,10 @@ export class EtcdNamer implements Namer {
     });
     this.#services = new WatchedTable<ServiceSet>(this.#watches, {
       key: `${pathPrefix}/`,
-      run: (report, signal) => this.#watch.run(report, signal),
+      run: (report, signal) => this.#watch.run(published?.before(report, signal) ?? report, signal),
       same: sameServiceSet,
     });
+    this.#publishing = published && makePublishing(registry, published.hosts(this.#services.answered));
   }
 
   /** The longest service name wins, also one that comes into being later. */
@@ -99,6 +108,15 @@ export class EtcdNamer implements Namer {
       }
       return NO_SUCH_SERVICE;
     });
+  }
+
+  /** Of services with an instance whose metadata has `linkgate.io/external`. */
+  get published(): Publications | undefined {
+    return this.#publishing?.published;
+  }
+
+  publishedPending(): string | undefined {
+    return this.#publishing?.pending();
   }
 
   boundNames(): readonly Path[] {

@@ -28,6 +28,8 @@ export interface CollectionWatchOptions<Item> {
   readonly path: string;
   /** Only this object of it. */
   readonly name?: string;
+  /** The collection is that of all namespaces: items are called `<namespace>/<name>`. */
+  readonly allNamespaces?: boolean;
   /**
    * What is kept of an object; undefined: nothing. `before` is what was kept of it until now. May throw what is wrong with
    * the object: then `before` stays.
@@ -139,7 +141,7 @@ export class CollectionWatch<Item> {
   }
 
   #keep(session: Session<Item>, object: JsonObject, items: Map<string, Item>, report: CollectionReport<Item>): void {
-    const name = textIn(objectIn(object.metadata, 'metadata').name, 'name');
+    const name = this.#nameOf(object);
     if (name === undefined) {
       report.complain('an object without a name is left out');
       return;
@@ -193,13 +195,20 @@ export class CollectionWatch<Item> {
   }
 
   #change(session: Session<Item>, object: JsonObject, isGone: boolean, report: CollectionReport<Item>): void {
-    const name = textIn(objectIn(object.metadata, 'metadata').name, 'name');
+    const name = this.#nameOf(object);
     if (name === undefined) throw new Error('its object has no name');
     const before = session.items.get(name);
     const after = isGone ? undefined : this.#project(name, object, before, report);
     if (after === undefined) session.items.delete(name);
     else session.items.set(name, after);
     report.change(name, before, after);
+  }
+
+  #nameOf(object: JsonObject): string | undefined {
+    const metadata = objectIn(object.metadata, 'metadata');
+    const name = textIn(metadata.name, 'name');
+    if (name === undefined || !this.#options.allNamespaces) return name;
+    return `${textIn(metadata.namespace, 'namespace') ?? 'default'}/${name}`;
   }
 
   #project(

@@ -17,6 +17,8 @@ import { LOCAL_NODE_KIND, makeLocalNodeTransformer } from './local-node-transfor
 import { KubeNamer } from './namer.js';
 import { isLabelName, isSubdomainName } from './object-names.js';
 
+export { ingressIdentifier } from './ingress/kind.js';
+
 const namespaceName = textThat('the name of a namespace', isLabelName);
 
 const namerOptions = {

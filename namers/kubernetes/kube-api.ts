@@ -8,6 +8,11 @@ import type { KubeServer } from './kube-server.js';
 
 /** For a page of a list. */
 const ANSWER_MS = 30_000;
+/** For one object: whoever writes for others (a leader) must know soon whether it still can. */
+const WRITE_MS = 5000;
+
+/** How an object is written: PUT in place of the whole, POST into a collection, PATCH (a merge patch) of what is given. */
+export type WriteMethod = 'POST' | 'PUT' | 'PATCH';
 
 export class KubeApi implements Closable {
   /** `Kubernetes localhost:8001`. */
@@ -26,14 +31,19 @@ export class KubeApi implements Closable {
   }
 
   /** The object that GET `path` answers. Throws `KubeRefused` when it answers with an error, by status or by a Status. */
-  async get(path: string, signal: AbortSignal): Promise<JsonObject> {
-    const { http, server } = this.#connect();
-    const wanted = requestOf(server.basePath + path, ANSWER_MS, signal);
-    const answer = await http.request(wanted);
-    if (answer.status !== 200) throw refusal(wanted, answer);
-    const object = objectFrom(answer.body, `GET ${wanted.shownPath}`);
-    if (object.kind === 'Status') throw new KubeRefused(wanted, statusOf(object));
-    return object;
+  async get(path: string, signal: AbortSignal, timeoutMs = ANSWER_MS): Promise<JsonObject> {
+    return this.#ask((server) => requestOf(server.basePath + path, timeoutMs, signal));
+  }
+
+  /** The object as it is after `method` of `body` to `path`. Throws as `get` does: 409 when another was quicker. */
+  async write(method: WriteMethod, path: string, body: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+    return this.#ask((server) => ({
+      ...requestOf(server.basePath + path, WRITE_MS, signal),
+      method,
+      headers: { ...HEADERS, 'Content-Type': type },
+      body: JSON.stringify(body),
+    }));
   }
 
   /**
@@ -60,6 +70,16 @@ export class KubeApi implements Closable {
     this.#connected?.http.close();
   }
 
+  async #ask(requestTo: (server: KubeServer) => KubeRequest): Promise<JsonObject> {
+    const { http, server } = this.#connect();
+    const wanted = requestTo(server);
+    const answer = await http.request(wanted);
+    if (answer.status !== 200 && answer.status !== 201) throw refusal(wanted, answer);
+    const object = objectFrom(answer.body, `${wanted.method ?? 'GET'} ${wanted.shownPath}`);
+    if (object.kind === 'Status') throw new KubeRefused(wanted, statusOf(object));
+    return object;
+  }
+
   #connect(): { readonly server: KubeServer; readonly http: HttpApi } {
     if (this.#closed) throw new Error('closed');
     const server = this.#server();
@@ -71,10 +91,11 @@ export class KubeApi implements Closable {
   }
 }
 
-type Shown = Pick<ApiRequest, 'path' | 'shownPath'>;
+type KubeRequest = ApiRequest & { readonly shownPath: string };
+type Shown = Pick<ApiRequest, 'method' | 'path' | 'shownPath'>;
 
 /** The query is left out of messages: with the version that a watch goes on from in it, no two would be the same. */
-function requestOf(path: string, timeoutMs: number, signal: AbortSignal): ApiRequest & { readonly shownPath: string } {
+function requestOf(path: string, timeoutMs: number, signal: AbortSignal): KubeRequest {
   return { path, shownPath: path.replace(/\?.*/, ''), headers: HEADERS, timeoutMs, signal };
 }
 

@@ -3,9 +3,10 @@
 import type { Logger } from '../../src/base/log.js';
 import type { RegistryWatches } from '../shared/registry-watch.js';
 import { type TableReport, type WatchedRow, WatchedTable } from '../shared/watched-table.js';
+import type { BestCollection } from './best-collection.js';
 import { type CollectionReport, CollectionWatch, type StreamTimes } from './collection-watch.js';
 import type { EndpointObject } from './endpoint-object.js';
-import { EndpointsWatch } from './endpoints-watch.js';
+import { watchEndpoints } from './endpoints-watch.js';
 import type { KubeApi } from './kube-api.js';
 import { projectService, type ServiceObject } from './service-object.js';
 
@@ -22,13 +23,13 @@ export interface NamespaceTablesOptions {
 export class NamespaceTables {
   readonly #endpoints: WatchedTable<readonly EndpointObject[]>;
   readonly #services: WatchedTable<ServiceObject>;
-  readonly #endpointsWatch: EndpointsWatch;
+  readonly #endpointsWatch: BestCollection<EndpointObject>;
 
   constructor(options: NamespaceTablesOptions) {
     const { namespace, api, watches, labelSelector } = options;
     const { clock, random, metrics } = watches.options;
     const common = { ...options, clock, random, metrics: metrics.scope('service') };
-    this.#endpointsWatch = new EndpointsWatch(common);
+    this.#endpointsWatch = watchEndpoints(common);
     const groups = new ByService();
     this.#endpoints = new WatchedTable<readonly EndpointObject[]>(watches, {
       key: `endpoints of ${namespace}`,

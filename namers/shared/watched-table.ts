@@ -4,7 +4,7 @@
 // for one by one. The watch runs while any row is observed, and for the linger time after.
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals-core';
-import { ok, type State } from '../../src/base/activity.js';
+import { type Activity, ok, type State } from '../../src/base/activity.js';
 import type { Freshness } from '../../src/base/addr.js';
 import type { RegistryWatch, RegistryWatches, WatchReport } from './registry-watch.js';
 
@@ -76,6 +76,11 @@ export class WatchedTable<Row> {
     this.#live.set(key, new WeakRef(row));
     this.#finalization.register(row, key);
     return row;
+  }
+
+  /** Whether there is an answer yet; for observers of the whole table. Observing it starts the table's watch. */
+  get answered(): Activity<unknown> {
+    return this.#watch.value;
   }
 
   /** What is known now; empty while the watch does not run. Reads no signal. */

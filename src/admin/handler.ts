@@ -69,6 +69,8 @@ export interface AdminSource {
   readonly fallbackInterpreter: Interpreter;
   /** How the configuration is exchanged; undefined where it cannot be. */
   readonly reloader: AdminReloader | undefined;
+  /** What callers outside can reach, as far as it is known within `timeoutMs`: any JSON value. */
+  exposure(timeoutMs: number): Promise<unknown>;
   /** Begins a graceful shutdown and returns at once. The admin server goes on answering until it is closed. */
   requestShutdown(): void;
 }
@@ -129,6 +131,8 @@ export interface AdminRouter {
   readonly dtab: string;
   /** `ip:port` of each server. */
   readonly servers: readonly string[];
+  /** Of its sources of routes, those that tell their state: any JSON values, no secrets. */
+  identifierStates(): readonly unknown[];
   /** The clusters that there are clients for right now. */
   clients(): readonly ClientState[];
   /** The circuit breakers of the logical names that are in use right now. */

@@ -6,6 +6,7 @@ import { circuitsHandler } from './circuits.js';
 import { configHandler } from './config-json.js';
 import { configReloadHandlers } from './config-reload.js';
 import { delegatorHandler } from './delegator.js';
+import { exposureHandler } from './exposure.js';
 import type { AdminHandler, AdminSource } from './handler.js';
 import { indexHandlers } from './index-page.js';
 import { lifeHandlers } from './life.js';
@@ -26,6 +27,7 @@ export function adminHandlers(
     configHandler(source),
     ...configReloadHandlers(source),
     delegatorHandler(source),
+    exposureHandler(source),
     ...namingHandlers(source),
     circuitsHandler(source),
     loggingHandler,

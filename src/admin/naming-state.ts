@@ -1,4 +1,4 @@
-// Pages about names: bound names, watch state of each namer, addresses of each client.
+// Pages about names: bound names, watch state of each namer and of each source of routes, addresses of each client.
 
 import type { Addr } from '../base/addr.js';
 import { showAddress } from '../base/addr.js';
@@ -24,6 +24,7 @@ export function namingHandlers(source: AdminSource): readonly AdminHandler[] {
     // Of two with one prefix the later has the page, as it has the names.
     ...[...source.namers].reverse().flatMap(namerStateHandler),
     ...source.routers.flatMap(interpreterStateHandler),
+    ...source.routers.flatMap(identifierStateHandler),
   ];
 }
 
@@ -63,6 +64,14 @@ function namerStateHandler(namer: AdminNamer): readonly AdminHandler[] {
 function interpreterStateHandler({ label, interpreter, interpreterKind }: AdminRouter): readonly AdminHandler[] {
   const path = `/${label}/interpreter_state/${interpreterKind.toLowerCase()}.json`;
   return stateHandler(path, `What the interpreter of the router ${label} watches, and how that goes.`, interpreter);
+}
+
+/** A list: of each of its identifiers that has routes from a registry. */
+function identifierStateHandler(router: AdminRouter): readonly AdminHandler[] {
+  if (router.identifierStates().length === 0) return [];
+  const { label } = router;
+  const what = `Where the router ${label} has its routes from, and how that goes.`;
+  return stateHandler(`/identifier_state/${label}.json`, what, { state: () => router.identifierStates() });
 }
 
 function stateHandler(path: string, description: string, of: { state?(): unknown }): readonly AdminHandler[] {

@@ -7,12 +7,13 @@ import { checkCommand } from './check.js';
 import { type Command, InputError, UsageError } from './command.js';
 import { delegateCommand } from './delegate.js';
 import { dtabFmtCommand } from './dtab-fmt.js';
+import { exposureCommand } from './exposure.js';
 import { commandHelp, programHelp } from './help.js';
 import { runCommand } from './run.js';
 import type { Terminal } from './terminal.js';
 import { VERSION } from './version.js';
 
-const COMMANDS: readonly Command[] = [runCommand, checkCommand, dtabFmtCommand, delegateCommand];
+const COMMANDS: readonly Command[] = [runCommand, checkCommand, dtabFmtCommand, delegateCommand, exposureCommand];
 
 /** 0: all is well. 1: what the program was given is wrong, or the gateway could not start. 2: it was called wrongly. */
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {

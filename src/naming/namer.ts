@@ -8,6 +8,7 @@ import type { MetricsScope } from '../base/metrics.js';
 import type { NameTree } from '../base/name-tree.js';
 import type { Path } from '../base/path.js';
 import type { Random } from '../base/random.js';
+import type { Publications } from './publication.js';
 
 /** A leaf of a namer's answer: a path is looked up again from the start with the same dtab; a bound name ends. */
 export type Name = { readonly type: 'path'; readonly path: Path } | { readonly type: 'bound'; readonly bound: Bound };
@@ -36,6 +37,12 @@ export interface Namer extends Closable {
 
   /** Bound ids that this namer knows of, for `/bound-names.json`; only for namers that can list at no cost. */
   boundNames?(): readonly Path[];
+
+  /** Hosts that the registry publishes to callers outside; only of namers that were configured to ask for them. */
+  readonly published?: Publications | undefined;
+
+  /** Why `published`, which is observed, is not known yet; undefined once it is. Reads no signal. */
+  publishedPending?(): string | undefined;
 
   /** Watch state for `/namer_state/<prefix>.json`: any JSON value, no secrets. */
   state?(): unknown;

@@ -37,6 +37,9 @@ export function transformNamer(namer: Namer, transformers: readonly Transformer[
         return named;
       });
     },
+    // Whom hosts are published by has nothing to do with what is done to addresses.
+    ...(namer.published && { published: namer.published }),
+    ...(namer.publishedPending && { publishedPending: () => namer.publishedPending?.() }),
     ...(namer.boundNames && { boundNames: () => namer.boundNames?.() ?? [] }),
     ...(namer.state && { state: () => namer.state?.() }),
     ...(namer.ageMs && { ageMs: () => namer.ageMs?.() }),

@@ -11,7 +11,7 @@ import type { Interpreter } from '../naming/interpreter.js';
 import { ClientCache, type ClientCacheOptions, metricName } from './client-cache.js';
 import type { ClientStack } from './client-stack.js';
 import { LruCache, type LruLimits } from './lru-cache.js';
-import { SharedRequestMetrics } from './request-metrics.js';
+import type { SharedRequestMetrics } from './request-metrics.js';
 import { ServiceStack } from './service-stack.js';
 import type { ServiceSettings, SettingsOf } from './settings.js';
 
@@ -26,6 +26,8 @@ export interface BindingCacheOptions {
   readonly idleTtlMs: number;
   readonly clock: Clock;
   readonly random: Random;
+  /** One set of counters per name, whatever local dtabs it is asked for with, and in which realms. */
+  readonly serviceMetrics: SharedRequestMetrics;
   /** `rt/<label>`. */
   readonly metrics: MetricsScope;
 }
@@ -34,12 +36,9 @@ export class BindingCache implements Closable {
   readonly clients: ClientCache;
   #options: BindingCacheOptions;
   readonly #paths: LruCache<ServiceStack>;
-  /** One set of counters per name, whatever local dtabs it is asked for with. */
-  readonly #metrics: SharedRequestMetrics;
 
   constructor(options: BindingCacheOptions) {
     this.#options = options;
-    this.#metrics = new SharedRequestMetrics(options.metrics.scope('service'));
     const { clock, metrics } = options;
     this.#paths = new LruCache({ ...pathLimits(options), clock, metrics: metrics.scope('bindcache', 'path') });
     this.clients = new ClientCache(clientCacheOptions(options));
@@ -81,18 +80,18 @@ export class BindingCache implements Closable {
   }
 
   #make(service: Path, localDtab: Dtab): ServiceStack {
-    const { interpreter, metrics, random, serviceSettings } = this.#options;
+    const { interpreter, metrics, random, serviceMetrics, serviceSettings } = this.#options;
     const name = metricName(service);
     return new ServiceStack({
       service,
       localDtab,
       interpreter,
       settings: serviceSettings(service),
-      metrics: this.#metrics.acquire(name),
+      metrics: serviceMetrics.acquire(name),
       scope: metrics.scope('service', name),
       clients: this.clients,
       random,
-      closed: () => this.#metrics.release(name),
+      closed: () => serviceMetrics.release(name),
     });
   }
 }

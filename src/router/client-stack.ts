@@ -20,6 +20,7 @@ import type {
 import type { RetryBudget } from '../retry/retry.js';
 import type { HandshakeListener, UpstreamTls } from '../wire/upstream-socket.js';
 import { Endpoint } from './endpoint.js';
+import { withoutRealm } from './realm.js';
 import { RequestMetrics, SharedRequestMetrics, StatusMetrics } from './request-metrics.js';
 import type { ClientSettings } from './settings.js';
 
@@ -93,7 +94,7 @@ export class ClientStack implements Closable {
       backoff: failFastBackoff,
       metrics: makeFailFastMetrics(options.metrics.scope('failfast'), options.clock),
     };
-    this.#tls = options.settings.tls?.(options.id, makeHandshakeListener(options.metrics, options.clock));
+    this.#tls = options.settings.tls?.(withoutRealm(options.id), makeHandshakeListener(options.metrics, options.clock));
     this.#accrual = options.settings.accrual.makeCluster(makeAccrualListener(options.metrics.scope('failure_accrual')));
     const balancing = options.metrics.scope('loadbalancer');
     this.#adds = balancing.counter('adds');

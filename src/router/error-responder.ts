@@ -19,6 +19,10 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   'expectation-failed': 417,
   'method-refused': 405,
   misdirected: 421,
+  'not-found': 404,
+  forbidden: 403,
+  'body-too-large': 413,
+  'routes-pending': 503,
   unidentified: 400,
   'bad-dtab': 400,
   'too-many-hops': 400,
@@ -41,8 +45,11 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
 
 const REASONS: Readonly<Record<number, string>> = {
   400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
   405: 'Method Not Allowed',
   408: 'Request Timeout',
+  413: 'Content Too Large',
   414: 'URI Too Long',
   417: 'Expectation Failed',
   421: 'Misdirected Request',
@@ -55,6 +62,8 @@ const REASONS: Readonly<Record<number, string>> = {
   505: 'HTTP Version Not Supported',
 };
 
+const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+
 const log = makeLogger('router');
 
 export interface ErrorResponderOptions {
@@ -62,6 +71,8 @@ export interface ErrorResponderOptions {
   readonly maxHeaderBytes: number;
   /** The body is cut to this many bytes: `maxErrResponseKB`. */
   readonly maxBodyBytes: number;
+  /** TRACE is served. Default true. */
+  readonly takesTrace?: boolean;
 }
 
 /** Whether it is the caller who did something wrong: then it is no failure of the listener, whatever the answer looks like. */
@@ -80,7 +91,8 @@ export function makeErrorResponder(options: ErrorResponderOptions, clearContext:
   return (error, request) => {
     if (error.code === 'internal') log.error(error.message, { err: error.cause ?? error });
     const headers = new Headers();
-    if (error.code === 'method-refused') headers.add('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE');
+    if (error.code === 'method-refused')
+      headers.add('Allow', options.takesTrace === false ? METHODS : `${METHODS}, TRACE`);
     const isNack = error.code === 'over-capacity' && !request?.hasBody;
     if (isNack) {
       headers.add('Retry-After', '0');

@@ -7,12 +7,12 @@ import type { Random } from '../base/random.js';
 import type { Timeouts } from '../base/timeouts.js';
 import type { Identifier } from '../identifier/identifier.js';
 import type { AccessLog } from './access-log.js';
-import type { BindingCache } from './binding-cache.js';
+import type { Bindings } from './bindings.js';
 import type { ViaEntries } from './server-stack.js';
 
 export interface RouterParts {
   readonly identify: Identifier;
-  readonly bindings: BindingCache;
+  readonly bindings: Bindings;
   /** For error messages: the interpreter has its own. */
   readonly baseDtab: Dtab;
   readonly bindingTimeoutMs: number;

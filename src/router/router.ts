@@ -12,9 +12,10 @@ import type { Identifier } from '../identifier/identifier.js';
 import type { Interpreter } from '../naming/interpreter.js';
 import type { ServeExchange } from '../service/exchange.js';
 import type { AccessLog } from './access-log.js';
-import { BindingCache, type BindingCacheOptions } from './binding-cache.js';
+import { Bindings, type BindingsOptions } from './bindings.js';
 import { metricName } from './client-cache.js';
 import { ClientStack } from './client-stack.js';
+import type { Realm } from './realm.js';
 import type { RouterParts } from './router-parts.js';
 import type { ServerStack, ViaEntries } from './server-stack.js';
 import type { ServiceStack } from './service-stack.js';
@@ -22,13 +23,18 @@ import type { ClientSettings, ServiceSettings, SettingsOf } from './settings.js'
 import { Trip } from './trip.js';
 
 export interface RouterOptions {
+  /** For listeners that have none of their own. */
   readonly identify: Identifier;
   readonly interpreter: Interpreter;
+  /** Those of its listeners. */
+  readonly realms: readonly Realm[];
   /** For error messages: the interpreter has its own. */
   readonly baseDtab: Dtab;
   readonly bindingTimeoutMs: number;
+  /** Limits of each realm. */
   readonly bindingCache: { readonly paths: number; readonly clients: number; readonly idleTtlMs: number };
   readonly serviceSettings: SettingsOf<ServiceSettings>;
+  /** By bound id, with what realms put in front of it. */
   readonly clientSettings: SettingsOf<ClientSettings>;
   readonly makeEndpointClient: MakeEndpointClient;
   readonly maxInitialLineBytes: number;
@@ -49,7 +55,7 @@ export class Router implements Closable {
 
   constructor(options: RouterOptions) {
     this.#options = options;
-    const bindings = new BindingCache(bindingCacheOptions(options));
+    const bindings = new Bindings(bindingsOptions(options));
     const { clock } = options;
     this.#parts = { ...options, bindings, loop: new LoopWatch(clock), timeouts: new Timeouts(clock) };
   }
@@ -72,7 +78,7 @@ export class Router implements Closable {
     const { maxInitialLineBytes, maxHeaderBytes, clientSettings } = options;
     const hasNewLimits = maxInitialLineBytes !== before.maxInitialLineBytes || maxHeaderBytes !== before.maxHeaderBytes;
     bindings.reconfigure(
-      bindingCacheOptions(options),
+      bindingsOptions(options),
       ({ id, settings }) => hasNewLimits || settings !== clientSettings(id),
     );
   }
@@ -84,7 +90,7 @@ export class Router implements Closable {
 
   /** The bound names that there are clients for. */
   clients(): ClientStack[] {
-    return this.#parts.bindings.clients.stacks();
+    return this.#parts.bindings.clients();
   }
 
   /** The logical names in use, each with the local dtabs that it is asked for with. */
@@ -98,10 +104,11 @@ export class Router implements Closable {
   }
 }
 
-function bindingCacheOptions(options: RouterOptions): BindingCacheOptions {
-  const { interpreter, serviceSettings, bindingCache, clock, random, metrics } = options;
+function bindingsOptions(options: RouterOptions): BindingsOptions {
+  const { interpreter, realms, serviceSettings, bindingCache, clock, random, metrics } = options;
   return {
     interpreter,
+    realms,
     serviceSettings,
     makeClient: (id, predecessor) =>
       new ClientStack({

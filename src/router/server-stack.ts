@@ -4,15 +4,18 @@ import type { Clock } from '../base/clock.js';
 import type { Closable } from '../base/closable.js';
 import { type ErrorCode, GatewayError } from '../base/errors.js';
 import type { Counter, MetricsScope } from '../base/metrics.js';
+import type { Identifier, RequestOrigin } from '../identifier/identifier.js';
 import type { Refusal } from '../server/server.js';
 import type { Exchange } from '../service/exchange.js';
 import type { Headers } from '../service/headers.js';
 import type { HttpVersion, RequestHead } from '../service/message.js';
 import { clearRequestContext, EMPTY_CONTEXT, type RequestContext, readContext } from './context-headers.js';
 import { type Deadline, msLeft, showInstant } from './deadline.js';
+import type { Edge } from './edge.js';
 import { type ErrorResponderOptions, makeErrorResponder, type RespondToError } from './error-responder.js';
 import type { AddForwarded } from './forwarded.js';
 import { isGrpc } from './grpc-errors.js';
+import type { Realm } from './realm.js';
 import { RequestMetrics, StatusMetrics } from './request-metrics.js';
 
 /** Finagle's: a request may take this long on the wire, and two clocks may differ by it. */
@@ -32,6 +35,12 @@ export interface ServerStackOptions extends ErrorResponderOptions {
   readonly hsts: string | undefined;
   /** Of an h2 router: requests that fail in some ways are reset, as Linkerd does there, and not answered. */
   readonly resetsFailures: boolean;
+  /** What is done to requests of callers outside before they have a name; undefined: callers are inside. */
+  readonly edge: Edge | undefined;
+  /** What gives its requests their names; undefined: the router's. */
+  readonly identify: Identifier | undefined;
+  /** What is done to what these names are bound to; undefined: nothing. */
+  readonly realm: Realm | undefined;
   /** `rt/<label>/server/<ip>/<port>`. */
   readonly metrics: MetricsScope;
 }
@@ -67,6 +76,23 @@ export class ServerStack implements Closable {
 
   /** Requests under way are their connections' to end. */
   close(): void {}
+
+  /** Whom a request comes from, as its identifier is to see it. Throws what keeps it out. */
+  admit(exchange: Exchange): RequestOrigin {
+    const { edge } = this.#options;
+    return edge === undefined ? exchange.caller : edge.admit(exchange);
+  }
+
+  /** As callers of this listener are told of it: those outside learn nothing of names that lead nowhere but that they do. */
+  asTold(error: GatewayError): GatewayError {
+    const { edge } = this.#options;
+    return edge !== undefined && error.code === 'unidentified' ? edge.notFound(error) : error;
+  }
+
+  /** A name that is bound to nothing: `error` says which. */
+  nowhere(error: GatewayError): GatewayError {
+    return this.#options.edge?.notFound(error) ?? error;
+  }
 
   /** What is done to a request before it has a name. Throws what its caller did wrong. */
   prepare({ request, caller, receivedAt }: Exchange, clock: Clock): RequestContext {

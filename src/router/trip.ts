@@ -5,13 +5,14 @@
 // step of the way and every way to end is here.
 
 import { GatewayError } from '../base/errors.js';
-import type { Path } from '../base/path.js';
+import { Path } from '../base/path.js';
 import type { Admission } from '../breaker/breaker.js';
 import { classifyResponse, type Verdict } from '../classifier/classifier.js';
-import { Unidentified } from '../identifier/identifier.js';
+import { type BackendProtocol, Redirect, type Route } from '../identifier/identifier.js';
 import type { Dispatched, Exchange, ExchangeListener } from '../service/exchange.js';
 import { Headers } from '../service/headers.js';
 import { makeResponseHead, type ResponseHead } from '../service/message.js';
+import type { BodyLimiter } from '../service/request-body.js';
 import { admit } from './admission.js';
 import { BindingWait, type WaitingRequest } from './binding-wait.js';
 import type { ClientStack } from './client-stack.js';
@@ -29,23 +30,27 @@ import type { Endpoint } from './endpoint.js';
 import { asGatewayError, isFaultOfCaller, noHostsError } from './error-responder.js';
 import { explainBinding } from './explain.js';
 import { readGrpcTimeout } from './grpc-timeout.js';
+import { identifyRequest } from './identification.js';
 import { rewriteLocation } from './location-rewriter.js';
 import type { BoundLeaf } from './name-tree-service.js';
 import { Resends } from './resends.js';
+import { bodyTooLargeError, limitBody, shorterLimit } from './route-policy.js';
 import type { RouterParts } from './router-parts.js';
 import { appendVia, type ServerStack } from './server-stack.js';
 import type { ServiceStack } from './service-stack.js';
 import { type ClassifiedTrip, makeStreamVerdict, type StreamVerdict } from './stream-verdict.js';
 import { heldUpError, type LimitedRequest, TimeLimits } from './time-limits.js';
-import { attemptError, overCapacityError, unidentifiedError } from './trip-errors.js';
+import { attemptError, overCapacityError } from './trip-errors.js';
 import { isWorthReading, UnwantedResponse } from './unwanted-response.js';
 
-export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, LimitedRequest {
+export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, LimitedRequest, BodyLimiter {
   readonly #router: RouterParts;
   readonly #server: ServerStack;
   readonly #exchange: Exchange;
   #context: RequestContext = EMPTY_CONTEXT;
   #limits: TimeLimits | undefined;
+  /** Undefined: the identifier gave a name alone. */
+  #route: Route | undefined;
   #service: ServiceStack | undefined;
   #admission: Admission | undefined;
   #leaf: BoundLeaf | undefined;
@@ -105,7 +110,9 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
       const callerMs = headers.mayHaveGatewayFields ? readGrpcTimeout(headers) : undefined;
       if (callerMs !== undefined) this.#timeLimits.allow(callerMs);
       if (options.timeoutMs !== undefined) this.#limit(options.timeoutMs, 'the server');
-      this.#identify();
+      const service = this.#identify();
+      if (!service) return;
+      this.#enter(this.#admit(service));
     } catch (error) {
       this.#answer(asGatewayError(error, 'internal'));
       return;
@@ -113,28 +120,37 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
     this.route();
   }
 
-  #identify(): void {
-    const { request } = this.#exchange;
-    const { identify } = this.#router;
-    let name: ReturnType<typeof identify>;
-    try {
-      name = identify(request);
-    } catch (error) {
-      throw unidentifiedError(this.#exchange, (error as Error).message, error);
+  /** Undefined: the request is answered. */
+  #identify(): ServiceStack | undefined {
+    const origin = this.#server.admit(this.#exchange);
+    const answer = identifyRequest(this.#server.options.identify ?? this.#router.identify, this.#exchange, origin);
+    if (answer instanceof Path) return this.#stackOf(answer, undefined);
+    if (answer instanceof Redirect) {
+      this.#answerItself(answer.status, Headers.from([['Location', answer.location]]));
+      return undefined;
     }
-    if (name instanceof Unidentified) throw unidentifiedError(this.#exchange, name.reason);
-    const service = this.#stackOf(name);
-    if (!service.breaker) {
-      this.#enter(service);
-      return;
-    }
-    const admitted = admit(service, (fallback) => this.#stackOf(fallback));
-    this.#admission = admitted.admission;
-    this.#enter(admitted.service);
+    this.#obey(answer);
+    return this.#stackOf(answer.name, answer.policy.backend);
   }
 
-  #stackOf(name: Path): ServiceStack {
-    return this.#router.bindings.get(name, this.#context.localDtab, this.#exchange.receivedAt);
+  #obey(route: Route): void {
+    const { name, policy } = route;
+    this.#route = route;
+    if (policy.maxBodyBytes !== undefined) limitBody(this.#exchange, policy.maxBodyBytes, name, this);
+    if (policy.timeoutMs !== undefined) this.#limit(policy.timeoutMs, `the route to ${name.show()}`);
+  }
+
+  #stackOf(name: Path, backend: BackendProtocol | undefined): ServiceStack {
+    const bindings = this.#router.bindings.of(this.#server.options.realm, backend);
+    return bindings.get(name, this.#context.localDtab, this.#exchange.receivedAt);
+  }
+
+  #admit(service: ServiceStack): ServiceStack {
+    if (!service.breaker) return service;
+    // What a route says of its endpoints does not hold for those of another name.
+    const admitted = admit(service, (fallback) => this.#stackOf(fallback, undefined));
+    this.#admission = admitted.admission;
+    return admitted.service;
   }
 
   #enter(service: ServiceStack): void {
@@ -171,9 +187,9 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
     if (service.isRebinding && (leaf === undefined || leaf.client.isEmpty)) {
       this.#await(undefined);
     } else if (leaf === undefined) {
-      this.#answer(this.#noHosts());
+      this.#answer(this.#server.nowhere(this.#noHosts()));
     } else if (leaf.syntheticStatus !== undefined) {
-      this.#answerSynthetic(leaf.syntheticStatus);
+      this.#answerItself(leaf.syntheticStatus, new Headers());
     } else if (leaf.client.isPending) {
       this.#leaf = leaf;
       this.#await(leaf.client);
@@ -230,7 +246,8 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
     this.#attemptStartedAt = now;
     endpoint.started(now);
     const { request, body } = this.#exchange;
-    const timeoutMs = client.settings.requestAttemptTimeoutMs;
+    let timeoutMs = client.settings.requestAttemptTimeoutMs;
+    if (this.#route) timeoutMs = shorterLimit(timeoutMs, this.#route.policy.attemptTimeoutMs);
     if (timeoutMs !== undefined || this.#limits) this.#timeLimits.beginAttempt(request.headers, timeoutMs, endpoint);
     if (endpoint.address.meta.authority !== undefined) this.#callerHost = request.headers.get('host');
     this.#streamVerdict = makeStreamVerdict(this.#service as ServiceStack, request, this.#router.clock, this);
@@ -242,7 +259,7 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
   // ---- the upstream's side ----
 
   informational(head: ResponseHead): void {
-    this.#exchange.informational(head);
+    this.#exchange.informational(this.#server.options.clearContext ? withoutContext(head) : head);
   }
 
   head(response: ResponseHead): void {
@@ -413,6 +430,22 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
     this.#dispatched?.resume();
   }
 
+  bodyTooLong(): void {
+    if (this.#done) return;
+    const { name, policy } = this.#route as Route;
+    const error = bodyTooLargeError('of unstated length', policy.maxBodyBytes as number, name);
+    const dispatched = this.#dispatched;
+    this.#saysNothing = true;
+    this.#endAttempt(undefined);
+    if (this.#headSent) {
+      this.#finish(true, error);
+      this.#exchange.fail(error);
+    } else {
+      this.#answer(error);
+    }
+    dispatched?.cancel(error);
+  }
+
   // ---- out of time ----
 
   get #timeLimits(): TimeLimits {
@@ -461,6 +494,7 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
 
   #sendHead(head: ResponseHead): void {
     this.#headSent = true;
+    if (this.#route && head.upgrade !== undefined) this.#exchange.body?.unlimit();
     // Limits are for the wait for a response, as in Finagle; from here on bytes flow or the connection breaks.
     this.#limits?.end();
     this.#server.statuses.record(head.status, this.#latencyMs);
@@ -468,8 +502,9 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
     this.#exchange.head(head);
   }
 
-  #answer(error: GatewayError): void {
+  #answer(failure: GatewayError): void {
     if (this.#done) return;
+    const error = this.#server.asTold(failure);
     this.#measureLatency();
     if (this.#server.isReset(error, this.#exchange.request)) {
       this.#finish(false, error);
@@ -482,9 +517,10 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
     this.#respond(head, body);
   }
 
-  #answerSynthetic(status: number): void {
+  /** Without a body, and without having asked anyone. */
+  #answerItself(status: number, headers: Headers): void {
     this.#measureLatency();
-    const head = makeResponseHead(status, '', new Headers(), 0);
+    const head = makeResponseHead(status, '', headers, 0);
     appendVia(head.headers, this.#router.via['1.1']);
     this.#finish(status < 500, undefined);
     this.#respond(head, Buffer.alloc(0));

@@ -4,8 +4,8 @@ import { GatewayError } from '../base/errors.js';
 import type { Counter } from '../base/metrics.js';
 import type { Exchange, ServeExchange } from '../service/exchange.js';
 import { Headers } from '../service/headers.js';
+import { httpsUrl } from '../service/https-url.js';
 import { makeResponseHead, type ResponseHead } from '../service/message.js';
-import { hostName } from './host-name.js';
 import type { Refuse } from './server.js';
 
 export interface HttpsRedirectOptions {
@@ -18,11 +18,9 @@ export interface HttpsRedirectOptions {
 }
 
 export function makeHttpsRedirect({ port, status, refuse, redirects }: HttpsRedirectOptions): ServeExchange {
-  const ending = port === 443 ? '' : `:${port}`;
   return (exchange) => {
-    const { headers, target, method } = exchange.request;
-    const host = headers.get('host');
-    if (!host || method === 'CONNECT') {
+    const url = httpsUrl(exchange.request, port);
+    if (url === undefined) {
       const error = new GatewayError('bad-request', 'this listener redirects to https, which takes a Host and a path');
       const { head, body } = refuse(error, exchange.request);
       answer(exchange, head, body);
@@ -30,7 +28,7 @@ export function makeHttpsRedirect({ port, status, refuse, redirects }: HttpsRedi
     }
     redirects.inc();
     const own = new Headers();
-    own.add('Location', `https://${hostName(host)}${ending}${target === '*' ? '/' : target}`);
+    own.add('Location', url);
     answer(exchange, makeResponseHead(status, REASONS[status] ?? '', own, 0), NOTHING);
   };
 }

@@ -9,6 +9,12 @@ import type { Headers } from './headers.js';
 /** Bytes kept for sending again, and for waiting while no upstream is attached. */
 export const DEFAULT_RETAIN_BYTES = 64 * 1024;
 
+/** Whoever allows a body so many bytes. */
+export interface BodyLimiter {
+  /** Called once, at the first byte that is too many. Nothing more of the body is passed on. */
+  bodyTooLong(): void;
+}
+
 export class RequestBody {
   /** Set by the server codec: called when `push` had answered false and more is welcome. */
   onResume: (() => void) | undefined;
@@ -23,6 +29,9 @@ export class RequestBody {
   #finished = false;
   #discarding = false;
   #trailers: Headers | undefined;
+  #limiter: BodyLimiter | undefined;
+  /** Bytes that may still come, where there is a limiter. */
+  #allowed = 0;
   #error: Error | undefined;
 
   constructor(retainLimit = DEFAULT_RETAIN_BYTES) {
@@ -33,7 +42,7 @@ export class RequestBody {
 
   /** False: the chunk is held, stop reading until `onResume`. */
   push(chunk: Buffer): boolean {
-    if (this.#discarding) return true;
+    if (this.#discarding || (this.#limiter !== undefined && this.#isTooLong(chunk.length))) return true;
     const sink = this.#sink;
     if (!sink) {
       // Nothing is lost while no upstream is attached: an over-long body only stops being read.
@@ -68,6 +77,17 @@ export class RequestBody {
   retainUpTo(bytes: number): void {
     this.#retainLimit = bytes;
     if (!this.#sink && this.#retainedBytes < bytes) this.resume();
+  }
+
+  /** From here on `bytes` may come, as the caller has not said how many will. */
+  limitTo(bytes: number, limiter: BodyLimiter): void {
+    this.#allowed = bytes;
+    this.#limiter = limiter;
+  }
+
+  /** What comes now are the bytes of a tunnel. */
+  unlimit(): void {
+    this.#limiter = undefined;
   }
 
   // ---- the upstream attempt's side ----
@@ -123,5 +143,14 @@ export class RequestBody {
     if (!this.#blocked) return;
     this.#blocked = false;
     this.onResume?.();
+  }
+
+  #isTooLong(bytes: number): boolean {
+    this.#allowed -= bytes;
+    if (this.#allowed >= 0) return false;
+    const limiter = this.#limiter as BodyLimiter;
+    this.discard();
+    limiter.bodyTooLong();
+    return true;
   }
 }

@@ -234,6 +234,7 @@ describe('the program', { concurrency: 3 }, () => {
         /\n✓ requests go to 75% .*, 25% .*\n$/,
         /^$/,
       ],
+      [['exposure', 'config/quickstart.yaml'], '', 0, /^Nothing can be reached from outside: /, /^$/],
     ];
   for (const [args, stdin, code, out, err] of cases) {
     test(`answers ${code} for ${args.join(' ')}`, async () => {

@@ -38,13 +38,15 @@ function recipeFor(ip: string, incomingPort: number, directory: string): string 
   const [port] = outgoing?.interpreter.transformers ?? [];
   const [from] = outgoing?.servers ?? [];
   const [to] = incoming?.servers ?? [];
-  assert.ok(outgoing && incoming && port && from && to, 'two routers of one listener each');
+  assert.ok(outgoing && incoming && port && from && to, 'a pair of routers of one listener each');
   assert.deepEqual(
     [port.kind, port.port],
     ['io.l5d.port', to.port],
     "the outgoing router leads to the incoming one's port",
   );
   recipe.admin.port = 0;
+  // Without the router of tunnels, whose port would be the same on both hosts.
+  recipe.routers = [outgoing, incoming];
   recipe.namers = [{ kind: 'io.l5d.fs', rootDir: directory }];
   for (const router of recipe.routers) router.dtab = router.dtab.replace('/#/io.l5d.consul/.local', '/#/io.l5d.fs');
   port.port = incomingPort;

@@ -21,6 +21,7 @@ export function fakeRouter(overrides: Partial<AdminRouter> = {}): AdminRouter {
     interpreterKind: 'default',
     dtab: '/svc=>/#/io.l5d.fs',
     servers: ['127.0.0.1:4140'],
+    identifierStates: () => [],
     clients: () => [],
     circuits: () => [],
     ...overrides,
@@ -39,6 +40,7 @@ export function fakeAdminSource(overrides: Partial<AdminSource> = {}): AdminSour
     pages: [],
     fallbackInterpreter: fakeInterpreter(),
     reloader: undefined,
+    exposure: async () => ({ listeners: [], unanswered: [] }),
     requestShutdown: () => {},
   };
   return Object.defineProperties(source, Object.getOwnPropertyDescriptors(overrides));

@@ -1,5 +1,5 @@
-// FakeKubeApiserver: the documented list and watch protocol of a Kubernetes API server, over objects that a test writes, with
-// the failures that a real one cannot be made to show.
+// FakeKubeApiserver: the documented list, watch and write protocol of a Kubernetes API server, over objects that a test writes,
+// with the failures that a real one cannot be made to show.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -25,6 +25,18 @@ export interface FakeKubeApiserverOptions {
 export const CORE = '/api/v1';
 export const DISCOVERY_V1 = '/apis/discovery.k8s.io/v1';
 export const DISCOVERY_V1BETA1 = '/apis/discovery.k8s.io/v1beta1';
+export const NETWORKING_V1 = '/apis/networking.k8s.io/v1';
+export const NETWORKING_V1BETA1 = '/apis/networking.k8s.io/v1beta1';
+export const EXTENSIONS_V1BETA1 = '/apis/extensions/v1beta1';
+export const COORDINATION_V1 = '/apis/coordination.k8s.io/v1';
+
+/** Where collections are that are not of the core group. */
+const GROUPS: Readonly<Record<string, RegExp>> = {
+  endpointslices: /^\/apis\/discovery/,
+  ingresses: /^\/apis\/(networking|extensions)/,
+  ingressclasses: /^\/apis\/networking/,
+  leases: /^\/apis\/coordination/,
+};
 
 /** How a watch from a version that is too old is told so; API servers have used all three. */
 export type GoneAs = 'status' | 'event' | 'body';
@@ -32,6 +44,22 @@ export type GoneAs = 'status' | 'event' | 'body';
 export interface WatchEvent {
   readonly type: string;
   readonly object: unknown;
+}
+
+export interface KubeWrite {
+  /** `PATCH shop/ingresses/web/status` */
+  readonly what: string;
+  readonly body: KubeObject;
+}
+
+/** Which objects of the API a path is about. */
+interface Target {
+  readonly api: string;
+  /** Undefined: all, or that of a cluster. */
+  readonly namespace: string | undefined;
+  readonly plural: string;
+  readonly name: string | undefined;
+  readonly isStatus: boolean;
 }
 
 type Answer = (request: IncomingMessage, response: ServerResponse, url: URL) => void;
@@ -42,14 +70,16 @@ export async function startFakeKubeApiserver(options: FakeKubeApiserverOptions =
   return server;
 }
 
-/** `resource` is `<namespace>/<plural>`, e.g. `prod/endpointslices`. */
+/** `resource` is `<namespace>/<plural>`, e.g. `prod/endpointslices`; of what is in no namespace `/<plural>`. */
 export class FakeKubeApiserver {
   /** Paths with queries, in the order of arrival. */
   readonly requests: string[] = [];
+  /** Those that were accepted, in order. */
+  readonly writes: KubeWrite[] = [];
   apis: readonly string[];
   token: string | undefined;
   goneAs: GoneAs = 'event';
-  /** Resources that may not be read: 403. */
+  /** Resources that may not be read: 403. `POST prod/events`: may not be written so. */
   readonly forbidden = new Set<string>();
   /** Answers in place of the server; the request is logged all the same. */
   intercept: Answer | undefined;
@@ -94,7 +124,12 @@ export class FakeKubeApiserver {
 
   /** Watches that are open, of one resource or of all. */
   streams(resource?: string): number {
-    return [...this.#streams].filter((stream) => resource === undefined || stream.resource === resource).length;
+    return resource === undefined ? this.#streams.size : this.#streamsOf(resource).length;
+  }
+
+  /** The object as it is now. */
+  object(resource: string, name: string): KubeObject | undefined {
+    return this.#of(resource).get(name);
   }
 
   /** How many requests there were whose path has `part` in it. */
@@ -106,7 +141,9 @@ export class FakeKubeApiserver {
   put(resource: string, object: KubeObject): void {
     const objects = this.#of(resource);
     const type = objects.has(object.metadata.name) ? 'MODIFIED' : 'ADDED';
-    const stored = this.#stamp(object);
+    const [namespace] = resource.split('/');
+    const uid = `uid-${namespace}-${object.metadata.name}`;
+    const stored = this.#stamp({ ...object, metadata: { ...(namespace && { namespace }), uid, ...object.metadata } });
     objects.set(object.metadata.name, stored);
     this.#tell(resource, { type, object: stored });
   }
@@ -126,7 +163,7 @@ export class FakeKubeApiserver {
 
   /** Sends `event` as it is, and keeps nothing. */
   send(resource: string, event: unknown): void {
-    for (const stream of this.#streamsOf(resource)) stream.write(`${JSON.stringify(event)}\n`);
+    this.sendRaw(resource, `${JSON.stringify(event)}\n`);
   }
 
   /** Sends bytes as they are. */
@@ -179,7 +216,7 @@ export class FakeKubeApiserver {
   }
 
   #streamsOf(resource: string): Stream[] {
-    return [...this.#streams].filter((stream) => stream.resource === resource);
+    return [...this.#streams].filter((stream) => isIn(stream.resource, resource));
   }
 
   #stamp(object: KubeObject): KubeObject {
@@ -208,23 +245,66 @@ export class FakeKubeApiserver {
   }
 
   /** What it answers when nothing is intercepted; for interceptions of some requests only. */
-  serve(_request: IncomingMessage, response: ServerResponse, url: URL): void {
-    const [, api = '', namespace = '', plural = ''] = /^(.*)\/namespaces\/([^/]+)\/([^/]+)$/.exec(url.pathname) ?? [];
-    const isSlices = plural === 'endpointslices';
-    if (!this.apis.includes(api) || isSlices !== api.startsWith('/apis/discovery')) {
+  serve(request: IncomingMessage, response: ServerResponse, url: URL): void {
+    const target = this.#target(url.pathname);
+    if (!target) {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found\n');
       return;
     }
-    const resource = `${namespace}/${plural}`;
-    if (this.forbidden.has(resource)) {
+    const { method = 'GET' } = request;
+    const { plural, namespace, name } = target;
+    const resource = `${namespace ?? '*'}/${plural}`;
+    if (this.forbidden.has(resource) || this.forbidden.has(`${method} ${resource}`)) {
       sendStatus(response, 403, `${plural} is forbidden: User "reader" cannot list resource "${plural}"`);
-    } else if (url.searchParams.get('watch') === '1') this.#watch(resource, url, response);
+    } else if (method !== 'GET') void this.#write(target, request, response);
+    else if (name !== undefined) this.#get(target, response);
+    else if (url.searchParams.get('watch') === '1') this.#watch(resource, url, response);
     else this.#list(resource, url, response);
+  }
+
+  #target(path: string): Target | undefined {
+    const api = this.apis.find((one) => path.startsWith(`${one}/`));
+    if (api === undefined) return undefined;
+    const parts = path.slice(api.length + 1).split('/');
+    const namespace = parts[0] === 'namespaces' ? parts[1] : undefined;
+    const [plural = '', name, subresource] = namespace === undefined ? parts : parts.slice(2);
+    const isItsGroup = GROUPS[plural]?.test(api) ?? api === CORE;
+    return isItsGroup ? { api, namespace, plural, name, isStatus: subresource === 'status' } : undefined;
+  }
+
+  #get({ namespace = '', plural, name = '' }: Target, response: ServerResponse): void {
+    const object = this.#of(`${namespace}/${plural}`).get(name);
+    if (object) sendJson(response, 200, object);
+    else sendStatus(response, 404, `${plural} "${name}" not found`);
+  }
+
+  async #write(target: Target, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { namespace = '', plural, isStatus } = target;
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = JSON.parse(Buffer.concat(chunks).toString()) as KubeObject;
+    const resource = `${namespace}/${plural}`;
+    const name = target.name ?? body.metadata.name;
+    const before = this.#of(resource).get(name);
+    const version = body.metadata?.resourceVersion;
+    const isNew = request.method === 'POST';
+    if (isNew ? before : !before) sendStatus(response, isNew ? 409 : 404, `${plural} "${name}"`);
+    else if (version !== undefined && version !== before?.metadata.resourceVersion) {
+      sendStatus(response, 409, `Operation cannot be fulfilled on ${plural} "${name}": the object has been modified`);
+    } else {
+      const after = request.method === 'PATCH' ? merged(before, body) : body;
+      this.writes.push({ what: `${request.method} ${resource}/${name}${isStatus ? '/status' : ''}`, body });
+      this.put(resource, after as KubeObject);
+      sendJson(response, isNew ? 201 : 200, this.#of(resource).get(name));
+    }
   }
 
   #list(resource: string, { searchParams: query }: URL, response: ServerResponse): void {
     const name = query.get('fieldSelector')?.replace('metadata.name=', '');
-    const all = [...this.#of(resource).values()].filter(({ metadata }) => name === undefined || metadata.name === name);
+    const all = [...this.#objects]
+      .filter(([of]) => isIn(resource, of))
+      .flatMap(([, objects]) => [...objects.values()])
+      .filter(({ metadata }) => name === undefined || metadata.name === name);
     const [version = String(this.#version), start = '0'] = query.get('continue')?.split(':') ?? [];
     if (Number(version) < this.#compacted) {
       sendStatus(response, 410, 'The provided continue parameter is too old');
@@ -257,7 +337,7 @@ export class FakeKubeApiserver {
     const name = query.get('fieldSelector')?.replace('metadata.name=', '');
     for (const { resource: changed, version, event } of this.#history) {
       const { metadata } = event.object as KubeObject;
-      if (changed !== resource || version <= from || (name !== undefined && metadata.name !== name)) continue;
+      if (!isIn(resource, changed) || version <= from || (name !== undefined && metadata.name !== name)) continue;
       stream.write(`${JSON.stringify(event)}\n`);
     }
   }
@@ -267,6 +347,22 @@ export class FakeKubeApiserver {
     if (this.goneAs === 'status') sendJson(response, 410, status);
     else sendJson(response, 200, this.goneAs === 'body' ? status : { type: 'ERROR', object: status });
   }
+}
+
+/** Whether a list or watch of `wanted` has the objects of `resource` in it: those of all namespaces are asked for as `*`. */
+function isIn(wanted: string, resource: string): boolean {
+  return wanted === resource || (wanted.startsWith('*/') && resource.endsWith(wanted.slice(1)));
+}
+
+/** RFC 7396. */
+function merged(before: unknown, patch: unknown): unknown {
+  if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
+  const result: Record<string, unknown> = typeof before === 'object' ? { ...before } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else result[key] = merged(result[key], value);
+  }
+  return result;
 }
 
 class Stream {

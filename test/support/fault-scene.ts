@@ -131,6 +131,7 @@ export class FaultScene {
     return {
       identify: () => parsePath(SERVICE),
       interpreter: this.interpreter,
+      realms: [],
       baseDtab: EMPTY_DTAB,
       bindingTimeoutMs: config.bindingTimeoutMs,
       bindingCache: { paths: 10, clients: 0, idleTtlMs: 600_000 },
@@ -156,7 +157,8 @@ export class FaultScene {
     const [listener] = router.servers;
     assert.ok(listener);
     const metrics = this.metrics.scope('server');
-    return new ServerStack(serverStackOptions(listener, { router, clock: this.clock, random: this.#random, metrics }));
+    const options = serverStackOptions(listener, { router, clock: this.clock, random: this.#random, metrics });
+    return new ServerStack({ ...options, edge: undefined, identify: undefined, realm: undefined });
   }
 
   #backendAt(host: string): FaultyBackend {

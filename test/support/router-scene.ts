@@ -4,6 +4,7 @@ import { EMPTY_DTAB } from '../../src/base/dtab.js';
 import { leaf } from '../../src/base/name-tree.js';
 import { pathFromText } from '../../src/base/path.js';
 import type { EndpointClientOptions } from '../../src/client/client.js';
+import type { Identifier } from '../../src/identifier/identifier.js';
 import { Router } from '../../src/router/router.js';
 import { HTTP_VIA, ServerStack, type ServerStackOptions } from '../../src/router/server-stack.js';
 import type { ClientSettings, ServiceSettings } from '../../src/router/settings.js';
@@ -28,6 +29,8 @@ export interface RouterSceneOptions {
   readonly client?: Partial<ClientSettings>;
   readonly server?: Partial<ServerStackOptions>;
   readonly bindingTimeoutMs?: number;
+  /** Default: `/svc/<Host>`. */
+  readonly identify?: Identifier;
 }
 
 /** One attempt: what an upstream was sent, and the way back. */
@@ -82,6 +85,7 @@ export class RouterScene {
     client = {},
     server = {},
     bindingTimeoutMs = 10_000,
+    identify = ({ headers }) => pathFromText('svc', headers.get('host') ?? ''),
   }: RouterSceneOptions = {}) {
     const { random, metrics } = this.#clients;
     this.clock = clock;
@@ -93,8 +97,9 @@ export class RouterScene {
     };
     const clientSettings = { ...this.#clients.settings, ...client };
     this.router = new Router({
-      identify: ({ headers }) => pathFromText('svc', headers.get('host') ?? ''),
+      identify,
       interpreter: this.interpreter,
+      realms: [],
       baseDtab: EMPTY_DTAB,
       bindingTimeoutMs,
       bindingCache: { paths: 100, clients: 100, idleTtlMs: 600_000 },
@@ -127,6 +132,9 @@ export class RouterScene {
       maxCallDepth: 1000,
       resetsFailures: false,
       hsts: undefined,
+      edge: undefined,
+      identify: undefined,
+      realm: undefined,
       maxHeaderBytes: 8192,
       maxBodyBytes: 65_536,
       metrics: metrics.scope('server'),

@@ -35,12 +35,18 @@ before(() => {
 });
 after(() => rmSync(directory, { recursive: true, force: true }));
 
-function configFile(namer: object, dtab: string): string {
+function configFile(
+  namer: object | readonly object[],
+  dtab: string,
+  servers: readonly object[] = [{ port: 0 }],
+): string {
   const file = join(directory, 'linkerd.yaml');
-  const config = { admin: { port: 0 }, namers: [namer], routers: [{ protocol: 'http', dtab, servers: [{ port: 0 }] }] };
+  const config = { admin: { port: 0 }, namers: [namer].flat(), routers: [{ protocol: 'http', dtab, servers }] };
   writeFileSync(file, JSON.stringify(config));
   return file;
 }
+
+const EXTERNAL = [{ port: 0, exposure: 'external', externalHosts: ['fixed.example.com'] }];
 
 describe('with a registry that cannot be reached', () => {
   const namers = (port: number): readonly object[] => [
@@ -67,6 +73,22 @@ describe('with a registry that cannot be reached', () => {
     assert.match(out, new RegExp(`not known: Consul 127\\.0\\.0\\.1:${port}: .*ECONNREFUSED`));
     const json = await linkgate('delegate', '--json', '--config', file, '/svc/web');
     assert.match(json.out, /"type":"neg".*"message":"Consul .*ECONNREFUSED/);
+  });
+
+  it('exposure prints what is known without it, and fails with who did not answer', async () => {
+    const [port] = await freePorts(1);
+    const consul = { kind: 'io.l5d.consul', host: '127.0.0.1', port, publish: true };
+    const file = configFile(consul, '/ext => /#/io.l5d.consul/dc1', EXTERNAL);
+    const { code, out, err } = await linkgate('exposure', '--timeout', '1', file);
+    assert.equal(code, 1);
+    assert.match(
+      out,
+      /\nfixed\.example\.com {3}\(externalHosts\)\n {2}\/ext\/fixed\.example\.com: not known \(Consul .*ECONNREFUSED/,
+    );
+    assert.match(
+      err,
+      /^linkgate: not all is known after 1 s:\n {2}Consul 127\.0\.0\.1:\d+: GET \/v1\/catalog\/services: .*ECONNREFUSED/m,
+    );
   });
 });
 
@@ -96,6 +118,37 @@ registrySuite(['consul', 'etcd', 'zookeeper'], () => {
     await etcd.put('/services/web/1', '10.1.2.4:8080');
     const out = await delegated({ kind: 'io.l5d.etcd', endpoints: [etcd.url] }, '/svc => /#/io.l5d.etcd');
     assert.match(out, /✓ .*\/#\/io\.l5d\.etcd\/web[\s\S]*10\.1\.2\.4:8080/);
+  });
+
+  it('exposure prints the hosts that a live Consul and a live etcd publish, and what they lead to', async () => {
+    const [tags, metadata] = [['linkgate.io/external=shop.example.com'], { 'linkgate.io/external': 'api.example.com' }];
+    await consul.register({ service: 'shop', address: '10.1.2.6', port: 8080, tags });
+    await etcd.put('/services/api/1', JSON.stringify({ host: '10.1.2.7', port: 8080, metadata }));
+    const file = configFile(
+      [
+        { kind: 'io.l5d.consul', host: consul.host, port: consul.port, publish: true },
+        { kind: 'io.l5d.etcd', endpoints: [etcd.url], publish: true },
+      ],
+      '/ext/shop.example.com => /#/io.l5d.consul/dc1/shop; /ext/api.example.com => /#/io.l5d.etcd/api',
+      EXTERNAL,
+    );
+    const { code, out, err } = await linkgate('exposure', file);
+    assert.deepEqual([code, err], [0, '']);
+    const hosts = out.split('\n').slice(3).join('\n');
+    assert.equal(
+      hosts,
+      `api.example.com   (etcd 127.0.0.1:${etcd.port} /services/api)
+  /ext/api.example.com
+    ✓ /#/io.l5d.etcd/api   1 address
+
+fixed.example.com   (externalHosts)
+  /ext/fixed.example.com: nothing, 404
+
+shop.example.com   (Consul 127.0.0.1:${consul.port} service shop)
+  /ext/shop.example.com
+    ✓ /#/io.l5d.consul/dc1/shop   1 address
+`,
+    );
   });
 
   it('delegate prints the addresses that a live ZooKeeper has', async () => {

@@ -25,8 +25,8 @@ import { type KubeScene, makeScene, type SceneOptions } from './kube-scene.js';
 expectNoOpenHandles();
 
 /** The rules of the manifests in deploy/, as a cluster gets them. */
-function shippedRules(role: string): readonly Rule[] {
-  const documents = parseAllDocuments(readFileSync('deploy/kubernetes/rbac.yaml', 'utf8')).map(
+function shippedRules(role: string, file = 'base/rbac.yaml'): readonly Rule[] {
+  const documents = parseAllDocuments(readFileSync(join('deploy/kubernetes', file), 'utf8')).map(
     (document) => document.toJS() as { kind: string; metadata: { name: string }; rules?: Rule[] },
   );
   const found = documents.find(({ kind, metadata }) => kind.endsWith('Role') && metadata.name === role);
@@ -51,7 +51,9 @@ registrySuite('kubernetes', () => {
       rules.filter(({ resources }) => resources.includes('endpoints')),
       { namespace: 'old' },
     );
-    await server.grant(shippedRules('linkgate-dtab'), { namespace: 'linkgate' });
+    await server.grant(shippedRules('linkgate-dtab', 'components/dtab-config-map/role.yaml'), {
+      namespace: 'linkgate',
+    });
   });
   afterEach(async () => {
     await scene?.close();

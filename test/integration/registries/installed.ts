@@ -5,7 +5,8 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-export type RegistryName = 'etcd' | 'consul' | 'zookeeper' | 'kubernetes';
+/** Registries, and what drives one. */
+export type RegistryName = 'etcd' | 'consul' | 'zookeeper' | 'kubernetes' | 'kubectl';
 
 /** One file of each that is there when all of it is: the script renames whole folders into place. */
 const PROGRAMS: Readonly<Record<RegistryName, string>> = {
@@ -13,6 +14,7 @@ const PROGRAMS: Readonly<Record<RegistryName, string>> = {
   consul: 'consul',
   zookeeper: 'zookeeper.jar',
   kubernetes: 'kube-apiserver',
+  kubectl: 'kubectl',
 };
 
 /** The path of a file that the script installed for the registry; by default its program. */

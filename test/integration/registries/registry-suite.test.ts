@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const SAMPLE = fileURLToPath(new URL('./sample-suite.js', import.meta.url));
 const KUBERNETES = fileURLToPath(new URL('./kube-apiserver.test.js', import.meta.url));
 const UNKNOWN =
-  'install-registries.sh: there is no registry "zookeper", want any of: etcd consul zookeeper kubernetes\n';
+  'install-registries.sh: there is no registry "zookeper", want any of: etcd consul zookeeper kubernetes kubectl\n';
 const REASON = 'consul is not installed: scripts/install-registries.sh consul';
 
 describe('registrySuite', () => {

@@ -109,6 +109,7 @@ describe('text index', () => {
         '/client_state.json',
         '/config.json',
         '/delegator.json',
+        '/exposure.json',
         '/logging.json',
         '',
       ].join('\n'),

@@ -6,10 +6,11 @@ import { linkgate } from './fake-terminal.js';
 const HELP = `An edge ingress gateway that runs Linkerd 1.x configuration files.
 
 Usage
-  linkgate [run] <config>    serve until SIGTERM, SIGINT or /admin/shutdown
-  linkgate check <config>    list every mistake in a configuration, start nothing
-  linkgate dtab fmt <dtab>   print a delegation table in its one-line form
-  linkgate delegate <path>   show every step from a name to addresses
+  linkgate [run] <config>      serve until SIGTERM, SIGINT or /admin/shutdown
+  linkgate check <config>      list every mistake in a configuration, start nothing
+  linkgate dtab fmt <dtab>     print a delegation table in its one-line form
+  linkgate delegate <path>     show every step from a name to addresses
+  linkgate exposure <config>   list what can be reached from outside, and why
 
 Options
   -h, --help   this text; behind a command, more about that command
@@ -20,6 +21,7 @@ Examples
   linkgate check config/quickstart.yaml
   linkgate dtab fmt '/srv => /#/io.l5d.fs ; /svc => /srv ;'
   linkgate delegate --config config/quickstart.yaml /svc/web
+  linkgate exposure config/quickstart.yaml
 
 Exit codes
   0  all is well
@@ -74,7 +76,7 @@ describe('program', () => {
   }
 
   test('has help for every command, of lines that fit a terminal', async () => {
-    for (const command of ['run', 'check', 'dtab fmt', 'delegate']) {
+    for (const command of ['run', 'check', 'dtab fmt', 'delegate', 'exposure']) {
       const { code, out } = await linkgate([...command.split(' '), '--help']);
       assert.equal(code, 0);
       assert.match(out, command === 'run' ? /^linkgate \[run\] / : new RegExp(`^linkgate ${command} `));
@@ -98,7 +100,7 @@ describe('program', () => {
   const wrong: readonly (readonly [words: readonly string[], message: string])[] = [
     [['chek', 'a.yaml'], 'there is no command "chek"; did you mean check?'],
     [['delegat'], 'there is no command "delegat"; did you mean delegate?'],
-    [['help', 'chek'], 'there is no command "chek"; there are run, check, dtab fmt, delegate'],
+    [['help', 'chek'], 'there is no command "chek"; there are run, check, dtab fmt, delegate, exposure'],
     [['dtab'], 'dtab needs what to do: dtab fmt <dtab>'],
     [['dtab', 'format', '/a'], 'dtab needs what to do: dtab fmt <dtab>'],
     [['check'], 'check needs <config>'],

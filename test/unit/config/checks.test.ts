@@ -105,6 +105,14 @@ test('server tls wants a pair of its own or certificates, and both of a pair', (
   assert.equal(serverKeys('tls: {certificates: []}').length, 1);
 });
 
+test('server tls with certificates from routes wants no file, but both of a pair', () => {
+  assert.deepEqual(serverKeys('tls: {fromRoutes: true}'), []);
+  assert.deepEqual(serverKeys(`tls: {fromRoutes: true, ${PAIR}}`), []);
+  assert.deepEqual(serverKeys('tls: {fromRoutes: true, keyPath: k}'), ['is missing, want a text']);
+  assert.equal(serverKeys('tls: {fromRoutes: false}').length, 2);
+  assert.equal(serverKeys('tls: {fromRoutes: [web]}').length, 1);
+});
+
 test('server tls that asks for certificates of callers wants their CA', () => {
   for (const key of ['requireClientAuth', 'requestClientAuth']) {
     const text = `${key} needs the CAs that callers are checked against: set caCertPath`;

@@ -13,6 +13,8 @@ import { ManualClock } from '../../support/manual-clock.js';
 
 const FILES = filesBelow('config').filter((file) => !file.startsWith(join('config', 'schema')));
 const CONFIGS = FILES.filter((file) => /\.ya?ml$/.test(file));
+/** What the manifests run. */
+const DEPLOYED = join('deploy', 'kubernetes', 'base', 'linkerd.yaml');
 const DISCO = FILES.filter((file) => file.startsWith(join('config', 'disco')));
 
 // What a pod is told of itself by its manifest.
@@ -31,7 +33,7 @@ describe('files in config/', () => {
     );
   });
 
-  for (const file of CONFIGS) {
+  for (const file of [...CONFIGS, DEPLOYED]) {
     it(`${file} is loaded, made without listening, and closed with nothing left open`, async () => {
       const before = handles();
       const clock = new ManualClock();

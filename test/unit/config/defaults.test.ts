@@ -51,6 +51,7 @@ test('an http server has the defaults of Linkerd, and a limit of connections', (
     port: 4140,
     ip: '127.0.0.1',
     label: 'edge',
+    exposure: 'internal',
     proxy: false,
     tunnelIdleMs: 3_600_000,
     maxConnections: 20_000,
@@ -170,6 +171,7 @@ test('client tls and server tls have the defaults of Linkerd', () => {
   assert.deepEqual(router.servers[0]?.tls, {
     certPath: 'c',
     keyPath: 'k',
+    fromRoutes: false,
     requireClientAuth: false,
     requestClientAuth: false,
     handshakeTimeoutMs: 10_000,

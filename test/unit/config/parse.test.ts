@@ -62,7 +62,8 @@ telemetry: x
       'f:4:11: routers[0].servers[0].port: 70000 outside valid range for ports',
       'f:5:9: routers[0].servers[0].ip: is 5, want a text (put it in quotes)',
       'f:6:5: routers[0].servers[1].prot: unknown key "prot", did you mean "port"? (known: port, ip, label, tls, h2, ' +
-        'redirectToHttps, hsts, proxy, tunnelIdleMs, maxConcurrentRequests, maxConnections, announce, timeoutMs, serverSession, ' +
+        'redirectToHttps, hsts, exposure, externalHosts, dstPrefix, trustedProxies, denyAddresses, encodedSlashes, proxy, ' +
+        'tunnelIdleMs, maxConcurrentRequests, maxConnections, announce, timeoutMs, serverSession, ' +
         'clearContext, socketOptions, addForwardedHeader, timestampHeader, maxCallDepth)',
       "f:7:14: routers[0].dstPrefix: is \"svc\", want a path such as \"/svc\" ('/' expected but 's' found at '[s]vc')",
       'f:9:3: namers[0].rootDir: is missing, want a text',

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { pathFromText } from '../../../src/base/path.js';
 import { headerPathIdentifier } from '../../../src/identifier/header-path.js';
 import { headerTokenIdentifier } from '../../../src/identifier/header-token.js';
 import { Unidentified } from '../../../src/identifier/identifier.js';
-import { makeKind } from '../../support/make-kind.js';
+import { makeNaming } from '../../support/identify.js';
 import { requestHead } from '../../support/requests.js';
 
 function name(config: object, target: string, headers: readonly [string, string][] = []): string {
-  const identify = makeKind(headerPathIdentifier, config, { dstPrefix: pathFromText('svc') });
+  const identify = makeNaming(headerPathIdentifier, config);
   const answer = identify(requestHead(headers, { target }));
   return answer instanceof Unidentified ? answer.reason : answer.show();
 }
@@ -56,7 +55,7 @@ describe('io.l5d.header.token of a pseudo-header', () => {
       [':path', '/a'],
       [':scheme', 'https'],
     ] as const) {
-      const answer = makeKind(headerTokenIdentifier, { header }, { dstPrefix: pathFromText('svc') })(request);
+      const answer = makeNaming(headerTokenIdentifier, { header })(request);
       assert.deepEqual(answer instanceof Unidentified ? answer.reason : answer.elements, ['svc', value]);
     }
   });

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { EMPTY_PATH, Path, pathFromText } from '../../../src/base/path.js';
+import { EMPTY_PATH, Path } from '../../../src/base/path.js';
 import { headerTokenIdentifier } from '../../../src/identifier/header-token.js';
 import { Unidentified } from '../../../src/identifier/identifier.js';
-import { makeKind } from '../../support/make-kind.js';
+import { makeNaming } from '../../support/identify.js';
 import { requestHead } from '../../support/requests.js';
 
-const dstPrefix = pathFromText('svc');
-
 function identify(config: object, headers: readonly [string, string][]): Path | Unidentified {
-  return makeKind(headerTokenIdentifier, config, { dstPrefix })(requestHead(headers));
+  return makeNaming(headerTokenIdentifier, config)(requestHead(headers));
 }
 
 describe('identifier io.l5d.header.token', () => {
@@ -50,14 +48,14 @@ describe('identifier io.l5d.header.token', () => {
   }
 
   it('gives the same object for the same value, also after another one', () => {
-    const identifier = headerTokenIdentifier.make({ header: 'Host' }, { dstPrefix });
+    const identifier = makeNaming(headerTokenIdentifier, { header: 'Host' });
     const first = identifier(requestHead([['Host', 'shop']]));
     identifier(requestHead([['Host', 'blog']]));
     assert.equal(identifier(requestHead([['Host', 'shop']])), first);
   });
 
   it('works under an empty dstPrefix', () => {
-    const identifier = headerTokenIdentifier.make({ header: 'Host' }, { dstPrefix: EMPTY_PATH });
+    const identifier = makeNaming(headerTokenIdentifier, { header: 'Host' }, { dstPrefix: EMPTY_PATH });
     assert.equal(String(identifier(requestHead([['Host', 'shop']]))), '/shop');
   });
 

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { pathFromText } from '../../../src/base/path.js';
 import { headerIdentifier } from '../../../src/identifier/header.js';
 import { Unidentified } from '../../../src/identifier/identifier.js';
-import { makeKind } from '../../support/make-kind.js';
+import { makeNaming } from '../../support/identify.js';
 import { requestHead } from '../../support/requests.js';
 
 describe('identifier io.l5d.header', () => {
-  const identifier = makeKind(headerIdentifier, {}, { dstPrefix: pathFromText('svc') });
+  const identifier = makeNaming(headerIdentifier, {});
 
   it('reads l5d-name as a path after dstPrefix', () => {
     assert.equal(String(identifier(requestHead([['L5d-Name', '/web/v2']]))), '/svc/web/v2');
@@ -31,7 +30,7 @@ describe('identifier io.l5d.header', () => {
   });
 
   it('reads the header that is configured', () => {
-    const other = headerIdentifier.make({ header: 'X-Dst' }, { dstPrefix: pathFromText('svc') });
+    const other = makeNaming(headerIdentifier, { header: 'X-Dst' });
     assert.equal(String(other(requestHead([['x-dst', '/web']]))), '/svc/web');
   });
 });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { pathFromText } from '../../../src/base/path.js';
 import { Unidentified } from '../../../src/identifier/identifier.js';
 import { methodAndHostIdentifier } from '../../../src/identifier/method-and-host.js';
 import type { RequestHead } from '../../../src/service/message.js';
+import { makeNaming } from '../../support/identify.js';
 import { requestHead } from '../../support/requests.js';
 
 function make(httpUriInDst: boolean) {
-  return methodAndHostIdentifier.make({ httpUriInDst }, { dstPrefix: pathFromText('svc') });
+  return makeNaming(methodAndHostIdentifier, { httpUriInDst });
 }
 
 function head(host: string | undefined, overrides: Partial<RequestHead> = {}): RequestHead {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { pathFromText } from '../../../src/base/path.js';
 import { Unidentified } from '../../../src/identifier/identifier.js';
 import { pathIdentifier } from '../../../src/identifier/path.js';
+import { makeNaming } from '../../support/identify.js';
 import { requestHead } from '../../support/requests.js';
 
 function make(segments: number, consume = false) {
-  return pathIdentifier.make({ segments, consume }, { dstPrefix: pathFromText('svc') });
+  return makeNaming(pathIdentifier, { segments, consume });
 }
 
 describe('identifier io.l5d.path', () => {

@@ -111,8 +111,11 @@ describe('transformed namer', () => {
     assert.equal(transformNamer(namer, []), namer);
   });
 
-  test('tells the prefix, names, state and age of the namer, and leaves closing it to its maker', async () => {
+  test('tells the prefix, names, state, age and published hosts of the namer, and leaves closing it to its maker', async () => {
+    const published = signal([{ host: 'shop.example.com', by: 'fake' }]);
     const inner = Object.assign(new FakeNamer('/#/fake'), {
+      published,
+      publishedPending: () => 'not yet',
       boundNames: () => [parsePath('/#/fake/web')],
       state: () => ({ watched: 1 }),
       ageMs: () => 7,
@@ -124,10 +127,12 @@ describe('transformed namer', () => {
       [namer.prefix.show(), namer.boundNames?.().map(String), namer.state?.(), namer.ageMs?.()],
       ['/#/fake', ['/#/fake/web'], { watched: 1 }, 7],
     );
+    assert.deepEqual([namer.published, namer.publishedPending?.()], [published, 'not yet']);
     await namer.close();
     assert.equal(inner.closed, false);
     const plain = transformNamer(new FakeNamer('/#/fake'), [transformer]);
     assert.deepEqual([plain.boundNames, plain.state, plain.ageMs], [undefined, undefined, undefined]);
+    assert.deepEqual([plain.published, plain.publishedPending], [undefined, undefined]);
   });
 });
 

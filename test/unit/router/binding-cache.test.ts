@@ -5,6 +5,7 @@ import { parseDtab, parsePath } from '../../../src/base/name-grammar.js';
 import { leaf, NEG } from '../../../src/base/name-tree.js';
 import type { Path } from '../../../src/base/path.js';
 import { BindingCache } from '../../../src/router/binding-cache.js';
+import { SharedRequestMetrics } from '../../../src/router/request-metrics.js';
 import type { ServiceStack } from '../../../src/router/service-stack.js';
 import { FakeClients } from '../../support/fake-clients.js';
 import { FakeInterpreter } from '../../support/fake-interpreter.js';
@@ -30,6 +31,7 @@ function setUp(maxPaths = 3) {
     idleTtlMs: 1000,
     clock,
     random,
+    serviceMetrics: new SharedRequestMetrics(metrics.scope('service')),
     metrics,
   };
   const cache = new BindingCache(options);

@@ -45,9 +45,11 @@ describe('error responder', () => {
     }
   });
 
-  it('has the statuses of Linkerd: no route is 502, a timeout is 503, and 404 and 504 never', () => {
+  it('has the statuses of Linkerd: no route is 502, a timeout is 503, 504 never, and 404 only to callers outside', () => {
     const statuses = Object.values(ERROR_STATUS);
-    assert.ok(!statuses.includes(404) && !statuses.includes(504));
+    assert.ok(!statuses.includes(504));
+    assert.equal(statuses.filter((status) => status === 404).length, 1);
+    assert.equal(ERROR_STATUS['not-found'], 404);
     const of = (...codes: ErrorCode[]): number[] => codes.map((code) => ERROR_STATUS[code]);
     assert.deepEqual(of('unidentified', 'bad-dtab', 'too-many-hops', 'bad-request'), [400, 400, 400, 400]);
     assert.deepEqual(of('no-hosts', 'binding-failed', 'binding-timeout', 'connect-failed'), [502, 502, 502, 502]);

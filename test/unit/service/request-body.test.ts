@@ -192,3 +192,54 @@ describe('request body', () => {
     assert.ok(push('x'.repeat(1000)));
   });
 });
+
+describe('request body that may have so many bytes', () => {
+  function setUpLimited(bytes: number) {
+    const set = setUp();
+    let told = 0;
+    set.body.limitTo(bytes, {
+      bodyTooLong: () => {
+        told += 1;
+      },
+    });
+    return { ...set, told: () => told };
+  }
+
+  it('passes on as many, and ends as any other', () => {
+    const { body, push, sink, told } = setUpLimited(3);
+    body.attach(sink);
+    assert.ok(push('ab'));
+    assert.ok(push('c'));
+    body.finish(undefined);
+    assert.deepEqual(sink.seen, ['ab', 'c', 'end ']);
+    assert.equal(told(), 0);
+  });
+
+  it('says so once where there are more, and passes on nothing of the piece that is too long, nor its end', () => {
+    const { body, push, sink, told } = setUpLimited(3);
+    body.attach(sink);
+    push('ab');
+    assert.ok(push('cd'));
+    assert.ok(push('e'));
+    body.finish(undefined);
+    assert.deepEqual(sink.seen, ['ab']);
+    assert.equal(told(), 1);
+  });
+
+  it('counts what is kept for an upstream that is not there yet', () => {
+    const { body, push, told } = setUpLimited(3);
+    push('ab');
+    push('cd');
+    assert.equal(told(), 1);
+    assert.equal(body.replayable, false);
+  });
+
+  it('may have any number once it is the bytes of a tunnel', () => {
+    const { body, push, sink, told } = setUpLimited(3);
+    body.attach(sink);
+    body.unlimit();
+    push('abcdefgh');
+    assert.deepEqual(sink.seen, ['abcdefgh']);
+    assert.equal(told(), 0);
+  });
+});

@@ -40,6 +40,7 @@ describe('configuration of io.l5d.consul', () => {
       preferServiceAddress: true,
       weights: [],
       transferMetadata: false,
+      publish: false,
     });
   });
 
@@ -58,6 +59,8 @@ describe('configuration of io.l5d.consul', () => {
       weights: [{ tag: 'big', weight: 2.5 }],
       fixedLengthStreamedAfterKB: 5120,
       transferMetadata: true,
+      publish: true,
+      publishDatacenter: 'dc2',
     };
     const tls = { commonName: 'consul.example.com', trustCertsBundle: '/ca.pem' };
     const { namer } = parse({ ...keys, tls }) as { namer: { readonly tls: object } };
@@ -76,6 +79,7 @@ describe('configuration of io.l5d.consul', () => {
     ['an empty host', { host: '' }, /host/],
     ['TLS without a name', { tls: {} }, /commonName/],
     ['a token that is no text', { token: 12345678 }, /token/],
+    ['a datacenter that publishes nothing', { publishDatacenter: 'dc2' }, /`publish` is not true/],
   ] as const) {
     it(`refuses ${what}, and shows no token`, () => {
       const errors = String(parse({ token: TOKEN, ...keys }));

@@ -1,7 +1,7 @@
-// ServerNames: what certificates are for in, the one for a server that a caller names out.
+// HostTable: hosts and wildcards with what belongs to each in, what belongs to the host that a caller names out.
 
-/** `name` is as in SNI or Host: in any case, maybe with a dot behind it. */
-export class ServerNames<T> {
+/** `name` is as in SNI or without its port from a Host: in any case, maybe with a dot behind it. */
+export class HostTable<T> {
   readonly #exact = new Map<string, T>();
   /** By what follows the `*.`. */
   readonly #wildcards = new Map<string, T>();
@@ -18,6 +18,9 @@ export class ServerNames<T> {
   find(name: string): T | undefined {
     const lower = name.toLowerCase();
     const key = lower.endsWith('.') ? lower.slice(0, -1) : lower;
-    return this.#exact.get(key) ?? this.#wildcards.get(key.slice(key.indexOf('.') + 1));
+    const exact = this.#exact.get(key);
+    if (exact !== undefined || this.#wildcards.size === 0) return exact;
+    const dot = key.indexOf('.');
+    return dot > 0 ? this.#wildcards.get(key.slice(dot + 1)) : undefined;
   }
 }
