@@ -168,10 +168,7 @@ routers:
 
 function nginxBlocks({ port, upstreamPort, front, certificate }: Place): string {
   const protocol = { http1: '', h2c: 'http2', tls: 'ssl http2' }[front];
-  // No resumption: what a handshake costs is measured too.
-  const tls = certificate
-    ? `ssl_certificate ${certificate.certPath}; ssl_certificate_key ${certificate.keyPath}; ssl_session_tickets off;`
-    : '';
+  const tls = certificate ? `ssl_certificate ${certificate.certPath}; ssl_certificate_key ${certificate.keyPath};` : '';
   return `
     upstream out { server 127.0.0.1:${upstreamPort}; keepalive 64; keepalive_requests 1000000000; }
     server {
@@ -194,7 +191,7 @@ function haproxyConfig({ folder, port, upstreamPort, front, certificate }: Place
       pem,
       [certificate.certPath, certificate.keyPath].map((file) => readFileSync(file, 'latin1')).join(''),
     );
-  const protocol = { http1: '', h2c: 'proto h2', tls: `ssl crt ${pem} alpn h2,http/1.1 no-tls-tickets` }[front];
+  const protocol = { http1: '', h2c: 'proto h2', tls: `ssl crt ${pem} alpn h2,http/1.1` }[front];
   // No strict limits: it wants two file descriptors a connection, though idle ones have no upstream side.
   return `global
   nbthread 1
