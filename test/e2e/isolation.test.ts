@@ -11,7 +11,7 @@ import { TestCertificates } from '../support/test-certificates.js';
 expectNoOpenHandles();
 
 /** Half a minute on one core when all of them are asked. */
-const REQUESTS = Number(process.env.ISOLATION_REQUESTS ?? (process.env.LINKGATE_LONG_TESTS === '1' ? 100_000 : 20_000));
+const REQUESTS = Number(process.env.ISOLATION_REQUESTS ?? (process.env.LINKGATE_LONG_TESTS === '1' ? 100_000 : 10_000));
 /** Of one connection, unless the gateway closes it. */
 const BATCH = 64;
 /** Each of these may be malformed: what the gateway makes of those behind it is part of the property. */
