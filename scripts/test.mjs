@@ -13,9 +13,9 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const SUITES = ['unit', 'e2e', 'integration'];
 /**
  * Unit and e2e tests share processes, as nothing outlives them: Node gives each file one of its own, and most of such a process is
- * starting and loading the same modules again. So many files of one folder share one.
+ * starting and loading the same modules again. So this many share one.
  */
-const FILES_OF_A_PROCESS = { unit: 15, e2e: 5 };
+const FILES_OF_A_PROCESS = { unit: 20, e2e: 6 };
 /** What these measure is of a whole process: its memory, or its children. */
 const ALONE = /^dist\/test\/e2e\/(h2-attacks|h2-limits|cli|reload-process)[.]test[.]js$/;
 const GROUPS = 'dist/test/groups';
@@ -68,34 +68,18 @@ function listSources(suite) {
 function grouped(files) {
   rmSync(join(ROOT, GROUPS), { recursive: true, force: true });
   mkdirSync(join(ROOT, GROUPS), { recursive: true });
-  /** @type {Map<string, string[]>} */
-  const folders = new Map();
-  const alone = [];
-  for (const file of files) {
-    const [suite = '', first = '', ...rest] = file.slice('dist/test/'.length).split('/');
-    if (!(suite in FILES_OF_A_PROCESS) || ALONE.test(file)) {
-      alone.push(file);
-      continue;
-    }
-    const folder = rest.length === 0 ? suite : `${suite}-${first}`;
-    folders.set(folder, [...(folders.get(folder) ?? []), file]);
-  }
-  return [...[...folders].flatMap(([folder, all]) => groupsOf(folder, all)), ...alone];
-}
-
-/**
- * @param {string} folder its suite, and a folder within
- * @param {string[]} files
- * @returns {string[]} modules with some of the files each
- */
-function groupsOf(folder, files) {
-  const size = FILES_OF_A_PROCESS[folder.startsWith('unit') ? 'unit' : 'e2e'];
-  return Array.from({ length: Math.ceil(files.length / size) }, (_, i) => {
-    const imports = files.slice(i * size, (i + 1) * size).map((file) => `import '${relative(GROUPS, file)}';\n`);
-    const group = join(GROUPS, `${folder}-${i + 1}.test.js`);
-    writeFileSync(join(ROOT, group), imports.join(''));
-    return group;
+  const shared = new Set();
+  const groups = Object.entries(FILES_OF_A_PROCESS).flatMap(([suite, size]) => {
+    const sharing = files.filter((file) => file.startsWith(`dist/test/${suite}/`) && !ALONE.test(file));
+    for (const file of sharing) shared.add(file);
+    return Array.from({ length: Math.ceil(sharing.length / size) }, (_, i) => {
+      const imports = sharing.slice(i * size, (i + 1) * size).map((file) => `import '${relative(GROUPS, file)}';\n`);
+      const group = join(GROUPS, `${suite}-${i + 1}.test.js`);
+      writeFileSync(join(ROOT, group), imports.join(''));
+      return group;
+    });
   });
+  return [...groups, ...files.filter((file) => !shared.has(file))];
 }
 
 /**
@@ -110,7 +94,7 @@ function runTests(files) {
       '--test',
       '--test-reporter=spec',
       `--test-timeout=${TEST_LIMIT_MS}`,
-      `--test-concurrency=${Math.max(2, availableParallelism())}`,
+      `--test-concurrency=${concurrencyFor(files)}`,
       ...files,
     ],
     { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...colour() } },
@@ -124,6 +108,16 @@ function runTests(files) {
   return new Promise((resolve) => {
     runner.on('close', (code) => resolve(report(stripVTControlCharacters(tail)) ? (code ?? 1) : 1));
   });
+}
+
+/**
+ * One process more than cores, as these tests wait now and then; not beside integration tests, which measure
+ * how long things take.
+ * @param {string[]} files
+ */
+function concurrencyFor(files) {
+  const cores = Math.max(2, availableParallelism());
+  return files.some((file) => file.startsWith('dist/test/integration/')) ? cores : cores + 1;
 }
 
 /** A pipe would turn colours off. */
