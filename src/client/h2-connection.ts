@@ -11,7 +11,7 @@ import type { TimerHandle } from '../base/clock.js';
 import { GatewayError, type Resend } from '../base/errors.js';
 import { makeLogger } from '../base/log.js';
 import type { Ticking } from '../base/ticker.js';
-import { FlushQueue } from '../wire/flush-queue.js';
+import { flushes } from '../wire/flush-queue.js';
 import { H2Error, type H2ErrorCode } from '../wire/h2/h2-error.js';
 import { H2Session } from '../wire/h2/session.js';
 import type { H2SessionOptions, H2SessionOwner, H2Transport } from '../wire/h2/session-contract.js';
@@ -63,8 +63,6 @@ const HTTP1 = Buffer.from('HTTP/1.');
 /** Ticks that a closed connection's last words have to be taken. */
 const LINGER_TICKS = 2;
 
-/** Of all connections: each is flushed once in a turn of the event loop. */
-const flushes = new FlushQueue();
 const log = makeLogger('client');
 
 export class H2ClientConnection implements H2SessionOwner, H2RequestOwner, H2Transport, Ticking {

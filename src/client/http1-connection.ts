@@ -174,7 +174,7 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
   }
 
   endTunnel(): void {
-    this.#socket.end();
+    this.#writes.end();
   }
 
   isCurrent(body: RequestWriter): boolean {

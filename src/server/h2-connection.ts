@@ -2,7 +2,7 @@
 
 import { GatewayError } from '../base/errors.js';
 import { makeLogger } from '../base/log.js';
-import type { Flushable, FlushQueue } from '../wire/flush-queue.js';
+import { type Flushable, flushes } from '../wire/flush-queue.js';
 import { PREFACE } from '../wire/h2/frames.js';
 import { H2Error, type H2ErrorCode } from '../wire/h2/h2-error.js';
 import { H2Session } from '../wire/h2/session.js';
@@ -29,7 +29,6 @@ export interface H2ConnectionContext extends SweepTime {
   /** Open at the moment. */
   tunnels: number;
   readonly idle: IdleOrder<ServerConnection>;
-  readonly flushes: FlushQueue;
   closed(connection: ServerConnection): void;
 }
 
@@ -273,7 +272,7 @@ export class H2Connection implements ServerConnection, SocketOwner, Flushable, H
   flushSoon(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
-    this.#context.flushes.add(this);
+    flushes.add(this);
   }
 
   flush(): void {

@@ -132,6 +132,7 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
   }
 
   destroy(): void {
+    this.#writes.flush();
     // Not a FIN: half a response without a length would look like a whole one.
     if (this.#exchange || this.#mode === 'tunnel' || this.#writes.isHeld) this.#writes.reset();
     else this.#socket.destroy();
@@ -386,7 +387,7 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
     }
     // A FIN during an exchange is taken for a caller that gave up, as Linkerd (Netty) and nginx do: TCP does not tell
     // the two apart, and work for callers that are gone is what overloads upstreams.
-    this.#socket.destroy();
+    this.#writes.destroy();
   }
 
   onClose(): void {
@@ -467,6 +468,8 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
     const pipelined = this.#pipelined;
     this.#pipelined = undefined;
     this.#readAt = this.#context.now;
+    // The head, which is not of the tunnel and not to be counted with it.
+    this.#writes.flush();
     this.#tunnel = new TunnelWatch(this.#socket, this.#context);
     this.#context.tunnels += 1;
     this.#socket.resume();

@@ -1,7 +1,6 @@
 // Http1Context: the options of a listener in, what all of its connections share out; changed as a whole by a reload.
 
 import type { Socket } from 'node:net';
-import { FlushQueue } from '../wire/flush-queue.js';
 import type { HeadLimits } from '../wire/head-reader.js';
 import { CallerSocket } from './caller-socket.js';
 import { type ConnectionLimits, connectionLimits } from './connection-limits.js';
@@ -22,7 +21,6 @@ export class Http1Context implements Http1ConnectionContext, H2ConnectionContext
   readonly idle = new IdleOrder<ServerConnection>();
   /** One object for good, as the readers of heads keep it. */
   readonly headLimits: { -readonly [K in keyof HeadLimits]: HeadLimits[K] };
-  readonly flushes = new FlushQueue();
   readonly closed: (connection: ServerConnection) => void;
   #options: Http1ServerOptions;
   #limits: ConnectionLimits;

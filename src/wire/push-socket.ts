@@ -8,6 +8,7 @@
 import { connect, Socket, type TcpNetConnectOpts } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Counter } from '../base/metrics.js';
+import { type Flushable, flushes } from './flush-queue.js';
 import { latin1Slice } from './latin1.js';
 
 /** Also the high-water mark of writes, so that `drain` follows whenever a chunk of at least this size is still held. */
@@ -147,7 +148,7 @@ export function tcpHandle(socket: Socket): TcpHandle | undefined {
 }
 
 /** Writes of one socket. */
-export class PushWrites {
+export class PushWrites implements Flushable {
   /** Counts what is written. */
   sentBytes: Counter;
   readonly #socket: Socket;
@@ -163,6 +164,8 @@ export class PushWrites {
   /** Whoever gave those bytes waits until they are taken. */
   #isAwaited = false;
   #ending = false;
+  /** Text that leaves with the next flush; nothing that was written before it is held. */
+  #queued = '';
   readonly #done = (error?: Error | null): void => {
     this.#pending = false;
     if (error) {
@@ -184,7 +187,7 @@ export class PushWrites {
 
   /** Bytes of ours wait for the peer to take them. What the kernel has buffered does not count. */
   get isHeld(): boolean {
-    return this.#pending || this.#socket.writableLength > 0;
+    return this.#queued !== '' || this.#pending || this.#socket.writableLength > 0;
   }
 
   /**
@@ -200,25 +203,46 @@ export class PushWrites {
   }
 
   /**
-   * Writes text of one byte a character. False: enough for now, `drain` will follow.
-   *
-   * Nearly always nothing is queued and the kernel takes all at once. Then the stream's queue, which would cost more than
-   * the write's own work, is passed by: `_write` is what that queue calls when it is empty.
+   * Writes text of one byte a character, with what else is written in this turn of the event loop (flush-queue.ts). False:
+   * enough for now, `drain` will follow.
    */
   text(text: string): boolean {
-    const socket = this.#socket;
     this.sentBytes.add(text.length);
+    if (this.#queued !== '') {
+      this.#queued += text;
+      // A caller that pipelines and does not read has to be felt before it has filled the memory.
+      if (this.#queued.length >= HOLD_BYTES) this.flush();
+      return true;
+    }
+    const socket = this.#socket;
     if (this.#pending || socket.connecting || socket.writableLength > 0 || !socket.writable) {
       return socket.write(text, 'latin1');
     }
+    this.#queued = text;
+    flushes.add(this);
+    return true;
+  }
+
+  /**
+   * Text that waits for the end of this turn leaves now.
+   *
+   * Nearly always the kernel takes all at once. Then the stream's queue, which would cost more than the write's own work, is
+   * passed by: `_write` is what that queue calls when it is empty.
+   */
+  flush(): void {
+    const text = this.#queued;
+    if (text === '') return;
+    this.#queued = '';
+    const socket = this.#socket;
+    if (!socket.writable) return;
     this.#pending = true;
     if (this.#isTls) socket.cork();
     socket._write(text, 'latin1', this.#done);
-    return true;
   }
 
   /** Writes bytes that nobody will touch again. False: enough for now, `onTaken` or `drain` will follow. */
   bytes(bytes: Buffer): boolean {
+    this.flush();
     const socket = this.#socket;
     this.sentBytes.add(bytes.length);
     if (this.#pending || socket.connecting || socket.writableLength > 0 || !socket.writable) {
@@ -238,6 +262,7 @@ export class PushWrites {
    */
   body(before: string, chunk: Buffer, after: string): boolean {
     if (chunk.length <= COALESCE_BYTES) return this.text(before + latin1Slice(chunk, 0, chunk.length) + after);
+    this.flush();
     const socket = this.#socket;
     this.sentBytes.add(before.length + chunk.length + after.length);
     const held = chunk.length >= HOLD_BYTES;
@@ -251,12 +276,20 @@ export class PushWrites {
 
   /** Half-closes once the kernel has taken everything. Not before: libuv cannot reset a socket that waits to be shut down. */
   end(): void {
+    this.flush();
     if (this.#pending) this.#ending = true;
     else this.#socket.end();
   }
 
+  /** Closes, and nothing that the kernel has not taken by then will be sent. */
+  destroy(): void {
+    this.flush();
+    this.#socket.destroy();
+  }
+
   /** Closes with a reset, or without one where the peer has, or will have, all that was written and an end. */
   reset(): void {
+    this.flush();
     const socket = this.#socket;
     const isShuttingDown = socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
     if (isShuttingDown) socket.destroy();

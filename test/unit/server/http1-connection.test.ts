@@ -113,6 +113,7 @@ for (const length of [2, 100_000]) {
     socket.hold();
     socket.receive(REQUEST);
     answer(exchanges[0], length);
+    await turn();
     assert.equal(context.idle.takeOldest(), undefined);
     sweep(700);
     assert.equal(socket.destroyed, false);
@@ -121,6 +122,7 @@ for (const length of [2, 100_000]) {
     context.now += 1;
     socket.receive(REQUEST);
     answer(exchanges[1]);
+    await turn();
     assert.equal(context.idle.takeOldest(), connection);
     assert.equal(context.idle.takeOldest(), undefined);
     // A sweep finds what was passed over.
@@ -161,6 +163,7 @@ test('server connection drops what was left of a request while it drains, then c
   const { connection, context, socket, exchanges, sweep } = start();
   socket.receive('POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 10\r\n\r\n12345');
   answer(exchanges[0]);
+  await turn();
   context.draining = true;
   connection.drain();
   assert.equal(socket.destroyed, false);

@@ -29,3 +29,13 @@ test('flush queue takes again what is added while it flushes', async () => {
   for (let i = 0; i < 3; i += 1) await turn();
   assert.equal(flushes, 3);
 });
+
+test('flush queue does not wait for the end of the turn with more than 16 to flush', async () => {
+  const queue = new FlushQueue();
+  const flushed: number[] = [];
+  const numbers = Array.from({ length: 20 }, (_, i) => i);
+  for (const i of numbers) queue.add({ flush: () => flushed.push(i) });
+  assert.deepEqual(flushed, numbers.slice(0, 16));
+  await turn();
+  assert.deepEqual(flushed, numbers);
+});
