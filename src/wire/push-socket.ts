@@ -8,6 +8,7 @@
 import { connect, Socket, type TcpNetConnectOpts } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Counter } from '../base/metrics.js';
+import { makeWriteRequest, type WriteRequest, writeDirectly, writeOrdinarily } from './direct-write.js';
 import { type Flushable, flushes } from './flush-queue.js';
 import { latin1Slice } from './latin1.js';
 
@@ -164,6 +165,7 @@ export class PushWrites implements Flushable {
   /** Whoever gave those bytes waits until they are taken. */
   #isAwaited = false;
   #ending = false;
+  #request: WriteRequest | undefined;
   /** Text that leaves with the next flush; nothing that was written before it is held. */
   #queued = '';
   readonly #done = (error?: Error | null): void => {
@@ -223,21 +225,30 @@ export class PushWrites implements Flushable {
     return true;
   }
 
-  /**
-   * Text that waits for the end of this turn leaves now.
-   *
-   * Nearly always the kernel takes all at once. Then the stream's queue, which would cost more than the write's own work, is
-   * passed by: `_write` is what that queue calls when it is empty.
-   */
+  /** Text that waits for the end of this turn leaves now. Nearly always the kernel takes all of it at once. */
   flush(): void {
     const text = this.#queued;
     if (text === '') return;
     this.#queued = '';
     const socket = this.#socket;
-    if (!socket.writable) return;
+    if (!socket.writable || (!this.#isTls && this.#writeDirectly(text))) return;
     this.#pending = true;
-    if (this.#isTls) socket.cork();
-    socket._write(text, 'latin1', this.#done);
+    if (this.#isTls) {
+      socket.cork();
+      socket._write(text, 'latin1', this.#done);
+    } else {
+      writeOrdinarily(socket, text, this.#done);
+    }
+  }
+
+  /** False: nothing was written. */
+  #writeDirectly(text: string): boolean {
+    const request = this.#request ?? makeWriteRequest();
+    if (!request) return false;
+    const outcome = writeDirectly(this.#socket, text, request, this.#done);
+    this.#request = outcome === 'taken' ? request : undefined;
+    this.#pending = outcome === 'held';
+    return outcome !== 'refused';
   }
 
   /** Writes bytes that nobody will touch again. False: enough for now, `onTaken` or `drain` will follow. */
