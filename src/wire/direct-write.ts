@@ -23,22 +23,25 @@ interface TextHandle {
 
 type WriteDone = (error?: Error | null) => void;
 
-/** Undefined until a socket of this process has written. */
+/** Undefined until a socket of this process has written, and for good where Node shows none that serves. */
 let RequestClass: (new () => WriteRequest) | undefined;
+/** Looking costs more than a write, so it is done once. */
+let hasLooked = false;
 
-/** For `writeDirectly`; undefined before `writeOrdinarily` has seen one, and for good where it cannot. */
+/** For `writeDirectly`; undefined as long as `writeOrdinarily` has not seen one. */
 export function makeWriteRequest(): WriteRequest | undefined {
   return RequestClass ? new RequestClass() : undefined;
 }
 
 /** `socket._write`, which at the first time in a process is watched for what Node gives the handle. */
 export function writeOrdinarily(socket: Socket, text: string, done: WriteDone): void {
-  const handle = RequestClass ? undefined : textHandle(socket);
+  const handle = hasLooked ? undefined : textHandle(socket);
   const original = handle?.writeLatin1String;
   if (!handle || !original) {
     socket._write(text, 'latin1', done);
     return;
   }
+  hasLooked = true;
   handle.writeLatin1String = (request, written) => {
     if (typeof request.getAsyncId === 'function') RequestClass = request.constructor as new () => WriteRequest;
     return original.call(handle, request, written);
