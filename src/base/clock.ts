@@ -1,5 +1,8 @@
 // Time as an argument: this file alone reads the real clock. Tests pass test/support/manual-clock.ts.
 
+// The global of this name is looked up by a getter, each time.
+import { performance } from 'node:perf_hooks';
+
 export interface TimerHandle {
   /** After this the callback is not called. Safe more than once. */
   cancel(): void;

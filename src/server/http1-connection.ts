@@ -509,7 +509,7 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
 
   #nextRequest(): void {
     // A caller that sends requests and does not read the answers: they must not pile up here.
-    this.#stalled = this.#socket.writableNeedDrain;
+    this.#stalled = this.#writes.needsDrain;
     if (this.#stalled) {
       this.#mode = 'wait';
       return;

@@ -8,9 +8,11 @@
 import { connect, Socket, type TcpNetConnectOpts } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Counter } from '../base/metrics.js';
-import { makeWriteRequest, type WriteRequest, writeDirectly, writeOrdinarily } from './direct-write.js';
+import { readDirectly } from './direct-read.js';
+import { writeDirectly } from './direct-write.js';
 import { type Flushable, flushes } from './flush-queue.js';
 import { latin1Slice } from './latin1.js';
+import { streamWrap, type WriteRequest } from './stream-wrap.js';
 
 /** Also the high-water mark of writes, so that `drain` follows whenever a chunk of at least this size is still held. */
 export const HOLD_BYTES = 16 * 1024;
@@ -90,11 +92,25 @@ export class PushReads {
         return next as Buffer;
       },
       callback: (read) => {
-        if (read !== this.#view.length) this.#view = this.#current.subarray(0, read);
-        this.#handler(this.#view);
+        this.#take(read);
         return true;
       },
     };
+  }
+
+  /** From here on without those callbacks, where that is possible. `socket` was made with `onread`. */
+  readDirectly(socket: Socket): void {
+    readDirectly(socket, (read) => {
+      this.#take(read);
+      const next = this.#next;
+      if (next) this.#use(next);
+      return next;
+    });
+  }
+
+  #take(read: number): void {
+    if (read !== this.#view.length) this.#view = this.#current.subarray(0, read);
+    this.#handler(this.#view);
   }
 
   #use(buffer: Buffer): void {
@@ -106,7 +122,11 @@ export class PushReads {
 
 /** A socket on its way to an address, pushing to `reads`. */
 export function connectPushSocket(options: TcpNetConnectOpts, reads: PushReads): Socket {
-  return connect({ ...options, allowHalfOpen: true, onread: reads.onread(), ...{ highWaterMark: HOLD_BYTES } });
+  const own = { allowHalfOpen: true, onread: reads.onread(), highWaterMark: HOLD_BYTES };
+  const socket = connect({ ...options, ...own });
+  // Before that the handle may be exchanged for another, for the next address of a host.
+  socket.once('connect', () => reads.readDirectly(socket));
+  return socket;
 }
 
 /**
@@ -124,7 +144,9 @@ export function adoptPushSocket(accepted: Socket, reads: PushReads): Socket {
   }
   bearer._handle = null;
   const options = { handle, allowHalfOpen: true, onread: reads.onread(), highWaterMark: HOLD_BYTES };
-  return new Socket(options);
+  const socket = new Socket(options);
+  reads.readDirectly(socket);
+  return socket;
 }
 
 /** What Node keeps of a TCP connection. All of it may be missing in another version of Node. */
@@ -166,6 +188,11 @@ export class PushWrites implements Flushable {
   #isAwaited = false;
   #ending = false;
   #request: WriteRequest | undefined;
+  /**
+   * The stream may hold something, or not take anything: it has to be asked before the next write. Node's getters for that are
+   * slow to find, so it is not asked while nothing has gone through its queue.
+   */
+  #mustAsk = true;
   /** Text that leaves with the next flush; nothing that was written before it is held. */
   #queued = '';
   readonly #done = (error?: Error | null): void => {
@@ -192,6 +219,11 @@ export class PushWrites implements Flushable {
     return this.#queued !== '' || this.#pending || this.#socket.writableLength > 0;
   }
 
+  /** So much is held that nothing should be added to it before `drain`. */
+  get needsDrain(): boolean {
+    return this.#mustAsk && this.#socket.writableNeedDrain;
+  }
+
   /**
    * Bytes that the kernel has taken so far, for who watches whether the peer takes any: it grows by parts of a write,
    * which nothing public tells. Where a version of Node no longer says so, it grows by whole writes.
@@ -216,13 +248,21 @@ export class PushWrites implements Flushable {
       if (this.#queued.length >= HOLD_BYTES) this.flush();
       return true;
     }
-    const socket = this.#socket;
-    if (this.#pending || socket.connecting || socket.writableLength > 0 || !socket.writable) {
-      return socket.write(text, 'latin1');
-    }
+    if (!this.#isNext) return this.#socket.write(text, 'latin1');
     this.#queued = text;
     flushes.add(this);
     return true;
+  }
+
+  /** What is written now leaves at once: nothing is in front of it. */
+  get #isNext(): boolean {
+    if (this.#mustAsk) {
+      const { connecting, writableLength, writable } = this.#socket;
+      this.#mustAsk = connecting || writableLength > 0 || !writable;
+    }
+    // With a write under way it goes through the queue.
+    if (this.#pending) this.#mustAsk = true;
+    return !this.#mustAsk;
   }
 
   /** Text that waits for the end of this turn leaves now. Nearly always the kernel takes all of it at once. */
@@ -230,20 +270,17 @@ export class PushWrites implements Flushable {
     const text = this.#queued;
     if (text === '') return;
     this.#queued = '';
+    if (!this.#isTls && this.#writeDirectly(text)) return;
     const socket = this.#socket;
-    if (!socket.writable || (!this.#isTls && this.#writeDirectly(text))) return;
+    if (!socket.writable) return;
     this.#pending = true;
-    if (this.#isTls) {
-      socket.cork();
-      socket._write(text, 'latin1', this.#done);
-    } else {
-      writeOrdinarily(socket, text, this.#done);
-    }
+    if (this.#isTls) socket.cork();
+    socket._write(text, 'latin1', this.#done);
   }
 
   /** False: nothing was written. */
   #writeDirectly(text: string): boolean {
-    const request = this.#request ?? makeWriteRequest();
+    const request = this.#request ?? streamWrap?.makeWriteRequest();
     if (!request) return false;
     const outcome = writeDirectly(this.#socket, text, request, this.#done);
     this.#request = outcome === 'taken' ? request : undefined;
@@ -256,9 +293,7 @@ export class PushWrites implements Flushable {
     this.flush();
     const socket = this.#socket;
     this.sentBytes.add(bytes.length);
-    if (this.#pending || socket.connecting || socket.writableLength > 0 || !socket.writable) {
-      return socket.write(bytes);
-    }
+    if (!this.#isNext) return socket.write(bytes);
     this.#pending = true;
     if (this.#isTls) socket.cork();
     socket._write(bytes, 'buffer' as BufferEncoding, this.#done);
@@ -277,6 +312,7 @@ export class PushWrites implements Flushable {
     const socket = this.#socket;
     this.sentBytes.add(before.length + chunk.length + after.length);
     const held = chunk.length >= HOLD_BYTES;
+    this.#mustAsk = true;
     socket.cork();
     if (before !== '') socket.write(before, 'latin1');
     const open = socket.write(held ? chunk : Buffer.from(chunk));
@@ -288,6 +324,7 @@ export class PushWrites implements Flushable {
   /** Half-closes once the kernel has taken everything. Not before: libuv cannot reset a socket that waits to be shut down. */
   end(): void {
     this.flush();
+    this.#mustAsk = true;
     if (this.#pending) this.#ending = true;
     else this.#socket.end();
   }
