@@ -6,7 +6,7 @@ import { type Dtab, EMPTY_DTAB, showDtab } from '../base/dtab.js';
 import { GatewayError } from '../base/errors.js';
 import { parseDtab } from '../base/name-grammar.js';
 import type { Random } from '../base/random.js';
-import { Headers } from '../service/headers.js';
+import { Headers, ReadyField } from '../service/headers.js';
 import { makeResponseHead, type ResponseHead } from '../service/message.js';
 import { type Deadline, parseDeadline, showDeadline, strictest } from './deadline.js';
 import { parseTraceId, type TraceId, writeTrace } from './trace-id.js';
@@ -73,15 +73,15 @@ export function clearRequestContext(headers: Headers): void {
 
 /** Tells the caller what the classifier made of the response. */
 export function addSuccessClass(headers: Headers, success: boolean): void {
-  const value = success ? '1.0' : '0.0';
-  if (headers.mayHaveGatewayFields && headers.has(SUCCESS_CLASS)) headers.set(SUCCESS_CLASS, value);
-  else headers.addKnown(SUCCESS_CLASS, SUCCESS_CLASS, value);
+  const field = success ? SUCCEEDED : FAILED;
+  if (headers.mayHaveGatewayFields && headers.has(SUCCESS_CLASS)) headers.set(SUCCESS_CLASS, field.value);
+  else headers.addReady(field);
 }
 
 /** The same at the end of a response, where it was not known before. */
 export function addSuccessTrailer(trailers: Headers | undefined, success: boolean): Headers {
   const all = trailers ?? new Headers();
-  all.set(SUCCESS_CLASS, success ? '1.0' : '0.0');
+  all.set(SUCCESS_CLASS, (success ? SUCCEEDED : FAILED).value);
   return all;
 }
 
@@ -113,6 +113,8 @@ const CTX_DEADLINE = 'l5d-ctx-deadline';
 const CTX_TRACE = 'l5d-ctx-trace';
 const SAMPLE = 'l5d-sample';
 const SUCCESS_CLASS = 'l5d-success-class';
+const SUCCEEDED = new ReadyField(SUCCESS_CLASS, '1.0');
+const FAILED = new ReadyField(SUCCESS_CLASS, '0.0');
 /** New: asked for by a caller, answered by `explainBinding`. */
 export const EXPLAIN = 'l5d-explain';
 

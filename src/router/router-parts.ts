@@ -8,7 +8,7 @@ import type { Timeouts } from '../base/timeouts.js';
 import type { Identifier } from '../identifier/identifier.js';
 import type { AccessLog } from './access-log.js';
 import type { Bindings } from './bindings.js';
-import type { ViaEntries } from './server-stack.js';
+import type { ViaFields } from './server-stack.js';
 
 export interface RouterParts {
   readonly identify: Identifier;
@@ -17,7 +17,7 @@ export interface RouterParts {
   readonly baseDtab: Dtab;
   readonly bindingTimeoutMs: number;
   /** What Via gets, by the version that a message came by. */
-  readonly via: ViaEntries;
+  readonly via: ViaFields;
   readonly accessLog: AccessLog | undefined;
   readonly clock: Clock;
   /** For time limits, which count what a request has waited to be read. */

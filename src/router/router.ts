@@ -17,7 +17,7 @@ import { metricName } from './client-cache.js';
 import { ClientStack } from './client-stack.js';
 import type { Realm } from './realm.js';
 import type { RouterParts } from './router-parts.js';
-import type { ServerStack, ViaEntries } from './server-stack.js';
+import type { ServerStack, ViaFields } from './server-stack.js';
 import type { ServiceStack } from './service-stack.js';
 import type { ClientSettings, ServiceSettings, SettingsOf } from './settings.js';
 import { Trip } from './trip.js';
@@ -40,7 +40,7 @@ export interface RouterOptions {
   readonly maxInitialLineBytes: number;
   readonly maxHeaderBytes: number;
   /** What Via gets, by the version that a message came by. */
-  readonly via: ViaEntries;
+  readonly via: ViaFields;
   /** Opened and closed by who made it. */
   readonly accessLog: AccessLog | undefined;
   readonly clock: Clock;

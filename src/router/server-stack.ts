@@ -7,7 +7,7 @@ import type { Counter, MetricsScope } from '../base/metrics.js';
 import type { Identifier, RequestOrigin } from '../identifier/identifier.js';
 import type { Refusal } from '../server/server.js';
 import type { Exchange } from '../service/exchange.js';
-import type { Headers } from '../service/headers.js';
+import { type Headers, ReadyField } from '../service/headers.js';
 import type { HttpVersion, RequestHead } from '../service/message.js';
 import { clearRequestContext, EMPTY_CONTEXT, type RequestContext, readContext } from './context-headers.js';
 import { type Deadline, msLeft, showInstant } from './deadline.js';
@@ -162,18 +162,22 @@ const RESET_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'internal',
 ]);
 
-/** `Via` entry of this hop. `linkerd`, because call depth is counted together with 1.x hops on the way. */
-export type ViaEntries = Readonly<Record<HttpVersion, string>>;
+/** `Via` of this hop. `linkerd`, because call depth is counted together with 1.x hops on the way. */
+export type ViaFields = Readonly<Record<HttpVersion, ReadyField>>;
 
 /** RFC 9110 §7.6.3: the version that the message came by, without `HTTP/`. */
-export const HTTP_VIA: ViaEntries = { '1.0': '1.0 linkerd', '1.1': '1.1 linkerd', '2': '2 linkerd' };
+export const HTTP_VIA: ViaFields = {
+  '1.0': new ReadyField('Via', '1.0 linkerd'),
+  '1.1': new ReadyField('Via', '1.1 linkerd'),
+  '2': new ReadyField('Via', '2 linkerd'),
+};
 /** Linkerd's h2 routers write it so. */
-export const H2_VIA: ViaEntries = { ...HTTP_VIA, '2': 'h2 linkerd' };
+export const H2_VIA: ViaFields = { ...HTTP_VIA, '2': new ReadyField('Via', 'h2 linkerd') };
 
 /** Adds our entry to Via, joining several lines into one: 1.x lost all but the first. */
-export function appendVia(headers: Headers, entry: string): void {
-  if (!headers.mayHaveGatewayFields || !headers.has('via')) headers.addKnown('Via', 'via', entry);
-  else headers.set('Via', [...headers.getAll('via'), entry].join(', '));
+export function appendVia(headers: Headers, via: ReadyField): void {
+  if (!headers.mayHaveGatewayFields || !headers.has('via')) headers.addReady(via);
+  else headers.set('Via', [...headers.getAll('via'), via.value].join(', '));
 }
 
 /** Throws `too-many-hops` when the request has passed more proxies than `maxCallDepth`. */

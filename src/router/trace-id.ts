@@ -2,6 +2,7 @@
 
 import type { Random } from '../base/random.js';
 import type { Headers } from '../service/headers.js';
+import { latin1Slice } from '../wire/latin1.js';
 
 /**
  * Finagle's binary trace id: span, parent, trace and flags, eight bytes each, big-endian; then, when trace ids have 128
@@ -42,60 +43,110 @@ export function writeTrace(
   random: Random,
 ): void {
   if (!caller && sampleRate === undefined) {
-    if (nextNew === NEW_IDS || randomOfNew !== random) makeNewIds(random);
-    const at = nextNew * NEW_ID_CHARS;
-    // The last of its characters stands for the byte that was added, where the padding belongs.
-    setKnown(headers, 'l5d-ctx-trace', `${newIds.substring(at, at + NEW_ID_CHARS - 1)}=`);
-    setKnown(headers, 'l5d-reqid', newRequestIds.substring(nextNew * 2 * ID, (nextNew + 1) * 2 * ID));
-    nextNew += 1;
+    const lines = takeNew(random);
+    if (headers.mayHaveGatewayFields) {
+      setKnown(headers, TRACE_NAME, lines.substring(TRACE_AT, TRACE_AT + TRACE_CHARS));
+      setKnown(headers, REQUEST_ID_NAME, lines.substring(REQUEST_ID_AT, REQUEST_ID_AT + REQUEST_ID_CHARS));
+    } else {
+      headers.addLines(lines);
+    }
     return;
   }
   if (caller) {
     caller.copy(scratch);
     caller.copy(scratch, PARENT, SPAN, SPAN + ID);
   } else {
-    fillNew(scratch, 0, random);
+    fillNew(scratch, random);
     if (sampleRate !== undefined) scratch[FLAGS_LAST_BYTE] = SAMPLING_KNOWN | (random() < sampleRate ? SAMPLED : 0);
   }
   fillRandom(scratch, SPAN, random);
-  setKnown(headers, 'l5d-ctx-trace', scratch.toString('base64', 0, caller ? caller.length : SHORT_LENGTH));
-  setKnown(headers, 'l5d-reqid', scratch.toString('hex', TRACE, TRACE + ID));
+  setKnown(headers, TRACE_NAME, scratch.toString('base64', 0, caller ? caller.length : SHORT_LENGTH));
+  setKnown(headers, REQUEST_ID_NAME, scratch.toString('hex', TRACE, TRACE + ID));
 }
 
-// Most requests bring no trace. Their ids are made many at a time: encoding one costs nearly as much as encoding sixty.
+// Most requests bring no trace. The lines of theirs are made many at a time, as one text: cutting out 90 characters of it costs
+// a tenth of what encoding two ids and putting their lines together does.
 const NEW_IDS = 64;
-/** One byte more than an id has, so that each begins at a character of its own: three bytes are four characters. */
-const NEW_ID_BYTES = SHORT_LENGTH + 1;
-const NEW_ID_CHARS = (NEW_ID_BYTES / 3) * 4;
-const newIdBytes = Buffer.alloc(NEW_IDS * NEW_ID_BYTES);
-let newIds = '';
-let newRequestIds = '';
+const TRACE_NAME = 'l5d-ctx-trace';
+const REQUEST_ID_NAME = 'l5d-reqid';
+/** In base64. Without flags the last eight bytes are always the same. */
+const TRACE_CHARS = 44;
+const NO_FLAGS = 'AAAAAAAAAAA=';
+const REQUEST_ID_CHARS = 2 * ID;
+const TRACE_AT = TRACE_NAME.length + 2;
+const REQUEST_ID_AT = TRACE_AT + TRACE_CHARS + 2 + REQUEST_ID_NAME.length + 2;
+const LINES_LENGTH = REQUEST_ID_AT + REQUEST_ID_CHARS + 2;
+const BASE64 = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+const HEX = Buffer.from('0123456789abcdef');
+
+const newLinesBytes = Buffer.from(
+  `${TRACE_NAME}: ${NO_FLAGS.padStart(TRACE_CHARS)}\r\n${REQUEST_ID_NAME}: ${' '.repeat(REQUEST_ID_CHARS)}\r\n`.repeat(
+    NEW_IDS,
+  ),
+);
+let newLines = '';
 let nextNew = NEW_IDS;
 let randomOfNew: Random | undefined;
 
-function makeNewIds(random: Random): void {
-  newRequestIds = '';
+/** The two lines of a new trace. */
+function takeNew(random: Random): string {
+  if (nextNew === NEW_IDS || randomOfNew !== random) makeNewLines(random);
+  const at = nextNew * LINES_LENGTH;
+  nextNew += 1;
+  return newLines.substring(at, at + LINES_LENGTH);
+}
+
+function makeNewLines(random: Random): void {
   for (let i = 0; i < NEW_IDS; i++) {
-    const at = i * NEW_ID_BYTES;
-    fillNew(newIdBytes, at, random);
-    fillRandom(newIdBytes, at + SPAN, random);
-    newRequestIds += newIdBytes.toString('hex', at + TRACE, at + TRACE + ID);
+    fillNew(scratch, random);
+    fillRandom(scratch, SPAN, random);
+    const at = i * LINES_LENGTH;
+    writeBase64(scratch, 0, FLAGS, at + TRACE_AT);
+    writeHex(scratch, TRACE, FLAGS, at + REQUEST_ID_AT);
   }
-  newIds = newIdBytes.toString('base64');
+  newLines = latin1Slice(newLinesBytes, 0, newLinesBytes.length);
   randomOfNew = random;
   nextNew = 0;
 }
 
+/** Of whole groups of three bytes. A call of Node's costs more than these few bytes. */
+function writeBase64(bytes: Buffer, start: number, end: number, at: number): void {
+  let to = at;
+  for (let i = start; i < end; i += 3) {
+    const group = ((bytes[i] as number) << 16) | ((bytes[i + 1] as number) << 8) | (bytes[i + 2] as number);
+    newLinesBytes[to] = BASE64[group >> 18] as number;
+    newLinesBytes[to + 1] = BASE64[(group >> 12) & 63] as number;
+    newLinesBytes[to + 2] = BASE64[(group >> 6) & 63] as number;
+    newLinesBytes[to + 3] = BASE64[group & 63] as number;
+    to += 4;
+  }
+}
+
+function writeHex(bytes: Buffer, start: number, end: number, at: number): void {
+  let to = at;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i] as number;
+    newLinesBytes[to] = HEX[byte >> 4] as number;
+    newLinesBytes[to + 1] = HEX[byte & 15] as number;
+    to += 2;
+  }
+}
+
 /** A trace of its own. As in Finagle, the first span of a trace is its own parent and gives the trace its id. */
-function fillNew(bytes: Buffer, at: number, random: Random): void {
-  fillRandom(bytes, at + TRACE, random);
-  bytes.copy(bytes, at + PARENT, at + TRACE, at + TRACE + ID);
-  bytes.fill(0, at + FLAGS, at + SHORT_LENGTH);
+function fillNew(bytes: Buffer, random: Random): void {
+  fillRandom(bytes, TRACE, random);
+  for (let i = 0; i < ID; i++) bytes[PARENT + i] = bytes[TRACE + i] as number;
+  for (let i = FLAGS; i < SHORT_LENGTH; i++) bytes[i] = 0;
 }
 
 function fillRandom(bytes: Buffer, at: number, random: Random): void {
-  bytes.writeUInt32BE((random() * 2 ** 32) >>> 0, at);
-  bytes.writeUInt32BE((random() * 2 ** 32) >>> 0, at + 4);
+  for (let i = at; i < at + ID; i += 4) {
+    const word = (random() * 2 ** 32) >>> 0;
+    bytes[i] = word >>> 24;
+    bytes[i + 1] = word >>> 16;
+    bytes[i + 2] = word >>> 8;
+    bytes[i + 3] = word;
+  }
 }
 
 /** `name` is in lower case. Most requests do not have it yet. */

@@ -174,14 +174,13 @@ function hexValue(c: number): number {
 function parseTrailers(text: string): Headers | undefined {
   const end = text.length - 2;
   if (end <= 0) return undefined;
-  const trailers = new Headers();
-  readFieldLines(headText(text), 0, end, (name, value) => {
-    if (name.isFraming) {
-      throw new GatewayError('bad-request', `${name.spelling} in the trailers: the body has been framed already`);
+  const lines = readFieldLines(headText(text), 0, end, ({ role, spelling }) => {
+    if (role === 'length' || role === 'coding') {
+      throw new GatewayError('bad-request', `${spelling} in the trailers: the body has been framed already`);
     }
-    if (!mayBeTrailer(name.lower)) return false;
-    trailers.addKnown(name.spelling, name.lower, value);
-    return true;
+    return role !== 'host';
   });
+  const trailers = Headers.fromLines(lines, undefined);
+  trailers.removeIf((lower) => !mayBeTrailer(lower));
   return trailers.size === 0 ? undefined : trailers;
 }

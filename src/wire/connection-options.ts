@@ -3,19 +3,6 @@
 // RFC 9110 §7.6.1: a proxy removes every field that Connection lists. A list that names a field meant for all recipients
 // is how an attacker makes a proxy drop Host, Authorization or X-Forwarded-For on the way, so such a name is never obeyed.
 
-/** Always removed (RFC 9110 §7.6.1 and Linkerd's StripHopByHopHeaders). Framing fields are handled by the codecs. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'proxy-connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'upgrade',
-  'http2-settings',
-]);
-
 /** Options that are no field names, or name fields that are hop-by-hop in any case. */
 const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
   'close',
@@ -50,10 +37,6 @@ const END_TO_END: ReadonlySet<string> = new Set([
 ]);
 
 const END_TO_END_PREFIXES = ['x-forwarded-', 'l5d-', 'x-b3-', 'sec-'] as const;
-
-export function isHopByHop(lowerName: string): boolean {
-  return HOP_BY_HOP.has(lowerName);
-}
 
 /** Reads Connection header values; `reset` between messages. */
 export class ConnectionOptions {

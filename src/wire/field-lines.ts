@@ -1,6 +1,7 @@
 // Field lines of HTTP/1.1: header and trailer text in, names and values out, checked byte by byte (RFC 9112 §5).
 
 import { GatewayError } from '../base/errors.js';
+import { type FieldName, fieldNameAt } from '../service/field-names.js';
 
 const CR = 13;
 const LF = 10;
@@ -9,12 +10,13 @@ const SPACE = 32;
 const TAB = 9;
 
 /** RFC 9110 §5.6.2 `tchar`. */
-const TOKEN_CHAR = makeTable((c) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(c)));
+const TOKEN_CHAR = byteTable(/[!#$%&'*+\-.^_`|~0-9A-Za-z]/);
 /** RFC 9110 §5.5 `field-vchar`, space and tab. Not CR, LF, NUL, DEL or any other control byte. */
-const VALUE_CHAR = makeTable((c) => c === TAB || (c >= 0x20 && c !== 0x7f));
+const VALUE_CHAR = byteTable(/[\t\x20-\x7e\x80-\xff]/);
 
-function makeTable(test: (code: number) => boolean): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, code) => (test(code) ? 1 : 0));
+/** By byte: 1 where the character of that code matches. */
+export function byteTable(pattern: RegExp): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, code) => (pattern.test(String.fromCharCode(code)) ? 1 : 0));
 }
 
 export function isToken(text: string): boolean {
@@ -44,58 +46,9 @@ export function endOfToken({ bytes, offset }: HeadText, from: number): number {
   return i - offset;
 }
 
-/** A header name as spelled, and what is known of it. */
-export interface FieldName {
-  readonly spelling: string;
-  readonly lower: string;
-  readonly isFraming: boolean;
-  /** See `Headers.mayHaveGatewayFields`. */
-  readonly isGatewayField: boolean;
-}
-
 /**
- * Spellings seen so far, by length and first letter. Most callers write a few dozen names in one way each; comparing with
- * those in place saves cutting out, hashing and lower-casing every name. Bounded, since callers choose the names.
- */
-const buckets: FieldName[][] = Array.from({ length: 64 * 32 }, () => []);
-const MAX_REMEMBERED_LENGTH = 63;
-const MAX_REMEMBERED_PER_BUCKET = 4;
-
-/** The name at `start` to `end` of `text`, which are token characters. */
-function fieldName(text: string, start: number, end: number): FieldName {
-  const length = end - start;
-  if (length > MAX_REMEMBERED_LENGTH) return makeFieldName(text.substring(start, end));
-  const bucket = buckets[length * 32 + (text.charCodeAt(start) & 31)] as FieldName[];
-  for (let i = 0; i < bucket.length; i++) {
-    const name = bucket[i] as FieldName;
-    if (text.startsWith(name.spelling, start)) return name;
-  }
-  // A slice would keep the whole head alive for as long as the name is remembered.
-  const name = makeFieldName(Buffer.from(text.substring(start, end), 'latin1').toString('latin1'));
-  if (bucket.length < MAX_REMEMBERED_PER_BUCKET) bucket.push(name);
-  return name;
-}
-
-function makeFieldName(spelling: string): FieldName {
-  // As a property key the text becomes one that the engine compares by address, here and wherever headers are looked up.
-  const lower = Object.keys({ [spelling.toLowerCase()]: true })[0] as string;
-  return {
-    spelling,
-    lower,
-    isFraming: lower === 'content-length' || lower === 'transfer-encoding',
-    isGatewayField: isGatewayField(lower),
-  };
-}
-
-/** See `Headers.mayHaveGatewayFields`. */
-export function isGatewayField(lower: string): boolean {
-  if (lower === 'via' || lower === 'x-forwarded-client-cert' || lower === 'grpc-timeout') return true;
-  return lower.startsWith('l5d-');
-}
-
-/**
- * Takes one field: the name, and the value without surrounding white space. Answers whether the field is among the
- * headers, or was taken for something else.
+ * Takes a field that is not `plain`: the name, and the value without surrounding white space. Answers whether the field is among
+ * the headers, or was taken for something else.
  */
 export type FieldVisitor = (name: FieldName, value: string) => boolean;
 
@@ -104,24 +57,22 @@ export type FieldVisitor = (name: FieldName, value: string) => boolean;
  * Throws `GatewayError('bad-request')` at the first line that is not exactly `name ":" OWS value OWS CRLF`: bare CR or LF,
  * folded lines, white space before the colon and control bytes are all refused.
  *
- * Answers the `runs` of a HeaderSource for the fields that `visit` kept; undefined when one of them has other white space
- * than the single one that we write.
+ * Answers the lines of the fields that are plain or that `visit` kept, for `Headers.fromLines`.
  */
-export function readFieldLines(head: HeadText, start: number, end: number, visit: FieldVisitor): number[] | undefined {
+export function readFieldLines(head: HeadText, start: number, end: number, visit: FieldVisitor): string {
   const { text, bytes, offset } = head;
-  const runs: number[] = [];
-  let isCanonical = true;
+  let lines = '';
+  // Lines that are kept and are as we write them are cut out together: nearly always it is all of them.
   let runStart = start;
   let i = start;
   while (i < end) {
     const lineStart = i;
     const colon = endOfToken(head, i);
     if (colon === i || bytes[offset + colon] !== COLON || colon >= end) throw badLine(text, i, colon, end);
-    const name = fieldName(text, i, colon);
+    const name = fieldNameAt(bytes, offset + i, offset + colon);
     let from = colon + 1;
     while (isWhiteSpace(bytes[offset + from])) from += 1;
-    let to = from;
-    while (VALUE_CHAR[bytes[offset + to] as number] === 1) to += 1;
+    let to = endOfValue(bytes, offset + from) - offset;
     if (bytes[offset + to] !== CR || bytes[offset + to + 1] !== LF) {
       throw new GatewayError('bad-request', `header ${quote(name.spelling)} has a control byte in its value`);
     }
@@ -131,22 +82,38 @@ export function readFieldLines(head: HeadText, start: number, end: number, visit
     while (to > from && isWhiteSpace(bytes[offset + to - 1])) {
       to -= 1;
       // Legal, but some parsers refuse it, and some take it for part of the number or coding.
-      if (bytes[offset + to] === TAB && name.isFraming) {
+      if (bytes[offset + to] === TAB && (name.role === 'length' || name.role === 'coding')) {
         throw new GatewayError(
           'bad-request',
           `tab after the value of ${name.spelling}, which parsers read differently`,
         );
       }
     }
-    if (!visit(name, text.substring(from, to))) {
-      if (lineStart > runStart) runs.push(runStart, lineStart);
-      runStart = i;
-    } else if (from !== colon + 2 || bytes[offset + colon + 1] !== SPACE || to !== valueEnd) {
-      isCanonical = false;
-    }
+    const isKept = name.role === 'plain' || visit(name, text.substring(from, to));
+    if (isKept && from === colon + 2 && bytes[offset + colon + 1] === SPACE && to === valueEnd) continue;
+    if (lineStart > runStart) lines += text.substring(runStart, lineStart);
+    if (isKept) lines += `${name.spelling}: ${text.substring(from, to)}\r\n`;
+    runStart = i;
   }
-  if (i > runStart) runs.push(runStart, i);
-  return isCanonical ? runs : undefined;
+  return i > runStart ? lines + text.substring(runStart, i) : lines;
+}
+
+/** Index of the first byte at or after `from` that a value cannot have. Four at a time: it is most of what reading a head costs. */
+function endOfValue(bytes: Uint8Array, from: number): number {
+  let i = from;
+  const last = bytes.length - 4;
+  while (
+    i <= last &&
+    ((VALUE_CHAR[bytes[i] as number] as number) &
+      (VALUE_CHAR[bytes[i + 1] as number] as number) &
+      (VALUE_CHAR[bytes[i + 2] as number] as number) &
+      (VALUE_CHAR[bytes[i + 3] as number] as number)) ===
+      1
+  ) {
+    i += 4;
+  }
+  while (VALUE_CHAR[bytes[i] as number] === 1) i += 1;
+  return i;
 }
 
 /** RFC 9110 §5.6.3 `OWS`. */

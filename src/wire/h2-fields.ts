@@ -4,9 +4,9 @@
 // once more, whoever checked before: no name that is not a token and no line end in a value ever goes on from here.
 
 import { GatewayError } from '../base/errors.js';
+import { roleOf } from '../service/field-names.js';
 import { Headers } from '../service/headers.js';
-import { isHopByHop } from './connection-options.js';
-import { isGatewayField, isToken, quote } from './field-lines.js';
+import { isToken, quote } from './field-lines.js';
 import { mayBeTrailer } from './trailer-fields.js';
 
 /** What ends a line or a text for some parser. */
@@ -68,7 +68,15 @@ function newFieldKind(name: string): FieldKind {
 }
 
 function classify(name: string): FieldKind {
-  if (name === 'host' || name === 'expect' || name === 'cookie' || name === 'te') return name;
-  if (name === 'content-length' || name === 'transfer-encoding' || isHopByHop(name)) return 'dropped';
-  return isGatewayField(name) ? 'gateway' : 'plain';
+  const role = roleOf(name);
+  switch (role) {
+    case 'length':
+    case 'coding':
+    case 'connection':
+    case 'upgrade':
+    case 'hop':
+      return 'dropped';
+    default:
+      return role;
+  }
 }

@@ -10,7 +10,7 @@ import { type RequestHead, type ResponseHead, UNKNOWN_LENGTH } from '../service/
 export function writeRequestHead(request: RequestHead, route: string, authority: string | undefined): string {
   const old = request.version === '1.0';
   let text = `${request.method} ${request.target} HTTP/${old ? '1.0' : '1.1'}\r\n`;
-  text += authority === undefined ? writeFields(request.headers) : writeFieldsWithHost(request.headers, authority);
+  text += authority === undefined ? request.headers.lines : writeFieldsWithHost(request.headers, authority);
   text += route;
   // A request to be upgraded has no body; a Content-Length of 0 says nothing.
   if (request.upgrade !== undefined) text += `Connection: Upgrade\r\nUpgrade: ${request.upgrade}\r\n`;
@@ -21,32 +21,31 @@ export function writeRequestHead(request: RequestHead, route: string, authority:
   return `${text}\r\n`;
 }
 
+// Nearly always it is that of 200 OK.
+let lastStatus = 0;
+let lastReason = '';
+let lastStatusLine = '';
+
+function statusLine({ status, reason }: ResponseHead): string {
+  if (status !== lastStatus || reason !== lastReason) {
+    lastStatus = status;
+    lastReason = reason;
+    lastStatusLine = `HTTP/1.1 ${status} ${reason}\r\n`;
+  }
+  return lastStatusLine;
+}
+
 /** How a response's body is delimited towards the caller; `tunnel`: raw bytes both ways, as long as they come. */
 export type BodyFraming = 'none' | 'length' | 'chunked' | 'close' | 'tunnel';
 
 /** The head of a response to a caller, with its empty line. `connection` is the value of the Connection header, or ''. */
 export function writeResponseHead(response: ResponseHead, framing: BodyFraming, connection: string): string {
-  let text = `HTTP/1.1 ${response.status} ${response.reason}\r\n${writeFields(response.headers)}`;
+  let text = statusLine(response) + response.headers.lines;
   if (response.status === 101) text += `Upgrade: ${response.upgrade ?? ''}\r\n`;
   if (framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
   else if (response.contentLength !== UNKNOWN_LENGTH) text += `Content-Length: ${response.contentLength}\r\n`;
   if (connection !== '') text += `Connection: ${connection}\r\n`;
   return `${text}\r\n`;
-}
-
-/** Complete header lines. */
-export function writeFields(headers: Headers): string {
-  const { pairs, source } = headers;
-  let text = '';
-  let written = 0;
-  if (source) {
-    // The same bytes as would be written one by one: the reader has checked that.
-    const { runs } = source;
-    for (let i = 0; i < runs.length; i += 2) text += source.text.substring(runs[i] as number, runs[i + 1] as number);
-    written = source.count;
-  }
-  for (let j = 2 * written; j < pairs.length; j += 2) text += `${pairs[j]}: ${pairs[j + 1]}\r\n`;
-  return text;
 }
 
 function writeFieldsWithHost(headers: Headers, host: string): string {

@@ -1,7 +1,7 @@
 // MessageWriter: heads, body chunks and ends of one message after the other in, as few writes as can be out.
 
 import type { Headers } from '../service/headers.js';
-import { type BodyFraming, writeFields } from './head-writer.js';
+import type { BodyFraming } from './head-writer.js';
 import { latin1Slice } from './latin1.js';
 import { COALESCE_BYTES, type PushWrites } from './push-socket.js';
 
@@ -55,7 +55,7 @@ export class MessageWriter {
   }
 
   end(trailers: Headers | undefined): void {
-    if (this.#framing === 'chunked') this.#held += trailers ? `0\r\n${writeFields(trailers)}\r\n` : '0\r\n\r\n';
+    if (this.#framing === 'chunked') this.#held += trailers ? `0\r\n${trailers.lines}\r\n` : '0\r\n\r\n';
     this.flush();
   }
 }

@@ -4,11 +4,12 @@
 // the disagreement that it prevents.
 
 import { GatewayError } from '../base/errors.js';
-import { type HeaderSource, Headers } from '../service/headers.js';
+import type { FieldName } from '../service/field-names.js';
+import { Headers } from '../service/headers.js';
 import { type HttpVersion, type RequestHead, UNKNOWN_LENGTH } from '../service/message.js';
 import { hostOfConnect } from './connect-target.js';
-import { ConnectionOptions, isHopByHop } from './connection-options.js';
-import { endOfToken, type FieldName, type HeadText, quote, readFieldLines } from './field-lines.js';
+import { ConnectionOptions } from './connection-options.js';
+import { byteTable, endOfToken, type HeadText, quote, readFieldLines } from './field-lines.js';
 
 export interface ParsedRequest {
   readonly head: RequestHead;
@@ -18,6 +19,8 @@ export interface ParsedRequest {
 }
 
 const SPACE = 32;
+/** RFC 3986 §3.2.2 `reg-name`, without the comma. */
+const NAME_CHAR = byteTable(/[A-Za-z0-9._~!$&'()*+;=%-]/);
 /** Among the codings of a TE (RFC 9110 §10.1.4). */
 const TRAILERS_CODING = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i;
 /** More could not be exact as a number. */
@@ -25,9 +28,6 @@ const MAX_LENGTH_DIGITS = 15;
 
 // One draft for all connections: parsing is synchronous and never nested, so nothing is allocated but the result.
 const connection = new ConnectionOptions();
-let pairs: string[] = [];
-let lowers: string[] = [];
-let source: HeaderSource | undefined;
 let contentLength = UNKNOWN_LENGTH;
 let chunked = false;
 let gatewayFields = false;
@@ -46,14 +46,12 @@ export function parseRequestHead(head: HeadText, takesConnect = false): ParsedRe
   const { text } = head;
   const methodEnd = endOfToken(head, 0);
   if (methodEnd === 0 || text.charCodeAt(methodEnd) !== SPACE) throw badRequestLine(text);
-  const method = text.substring(0, methodEnd);
+  const method = methodAt(text, methodEnd);
   const targetEnd = endOfTarget(head, methodEnd + 1);
   if (targetEnd === methodEnd + 1 || text.charCodeAt(targetEnd) !== SPACE) throw badRequestLine(text);
   const target = text.substring(methodEnd + 1, targetEnd);
   const version = readVersion(text, targetEnd + 1);
 
-  pairs = [];
-  lowers = [];
   contentLength = UNKNOWN_LENGTH;
   chunked = false;
   gatewayFields = false;
@@ -62,29 +60,29 @@ export function parseRequestHead(head: HeadText, takesConnect = false): ParsedRe
   upgrade = undefined;
   acceptsTrailers = false;
   connection.reset();
-  const runs = readFieldLines(head, targetEnd + 11, text.length, takeField);
-  source = runs && { text, runs, count: lowers.length };
-  return finish(method, target, version, takesConnect);
+  const lines = readFieldLines(head, targetEnd + 11, text.length, takeField);
+  return finish(method, target, version, lines, takesConnect);
 }
 
-function takeField(name: FieldName, value: string): boolean {
-  const { lower } = name;
-  switch (lower) {
+function takeField({ role }: FieldName, value: string): boolean {
+  switch (role) {
     case 'host':
       if (host !== undefined) throw new GatewayError('bad-request', 'more than one Host header');
+      // The same text, so that whoever looks it up finds it by its address.
+      if (value === lastAuthority) value = lastAuthority;
       if (!isAuthority(value)) throw new GatewayError('bad-request', `malformed Host header ${quote(value)}`);
       host = value;
-      break;
+      return true;
     case 'connection':
       connection.add(value);
       return false;
-    case 'content-length':
+    case 'length':
       // Equal repeats are refused too: another parser may join them to "5, 5" or take the first of "5" and "5 6".
       if (contentLength !== UNKNOWN_LENGTH)
         throw new GatewayError('bad-request', 'conflicting `Content-Length` headers');
       contentLength = parseContentLength(value);
       return false;
-    case 'transfer-encoding':
+    case 'coding':
       if (chunked || value.toLowerCase() !== 'chunked') {
         throw new GatewayError(
           'bad-request',
@@ -102,16 +100,26 @@ function takeField(name: FieldName, value: string): boolean {
     case 'te':
       if (TRAILERS_CODING.test(value)) acceptsTrailers = true;
       return false;
+    case 'hop':
+      return false;
+    case 'gateway':
+      gatewayFields = true;
+      return true;
+    case 'cookie':
+    case 'plain':
+      return true;
     default:
-      if (isHopByHop(lower)) return false;
+      return role satisfies never;
   }
-  pairs.push(name.spelling, value);
-  lowers.push(lower);
-  if (name.isGatewayField) gatewayFields = true;
-  return true;
 }
 
-function finish(method: string, target: string, version: HttpVersion, takesConnect: boolean): ParsedRequest {
+function finish(
+  method: string,
+  target: string,
+  version: HttpVersion,
+  lines: string,
+  takesConnect: boolean,
+): ParsedRequest {
   if (chunked && contentLength !== UNKNOWN_LENGTH) {
     throw new GatewayError(
       'bad-request',
@@ -130,8 +138,7 @@ function finish(method: string, target: string, version: HttpVersion, takesConne
   if (method === 'CONNECT' && !takesConnect) {
     throw new GatewayError('method-refused', `CONNECT ${quote(target)} refused: this gateway is not a forward proxy`);
   }
-  const headers = new Headers(pairs, lowers);
-  headers.source = source;
+  const headers = Headers.fromLines(lines, host);
   headers.mayHaveGatewayFields = gatewayFields;
   if (connection.listed) {
     const listed = connection.listed;
@@ -208,6 +215,14 @@ function isSame(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase();
 }
 
+/** The methods of RFC 9110 and PATCH are found in place, by far most requests being GET. */
+const METHODS = ['GET', 'POST', 'PUT', 'HEAD', 'DELETE', 'OPTIONS', 'PATCH'] as const;
+
+function methodAt(text: string, end: number): string {
+  for (const method of METHODS) if (method.length === end && text.startsWith(method)) return method;
+  return text.substring(0, end);
+}
+
 /**
  * Printable ASCII (RFC 3986 §2), although Linkerd let bytes above it pass after the `?`: many parsers refuse them. No `#`:
  * a target has no fragment (RFC 9112 §3.2).
@@ -260,9 +275,22 @@ function isAuthority(value: string): boolean {
 }
 
 function checkAuthority(value: string): boolean {
-  const valid = /^(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?$/.test(value);
+  const valid = isNameAndPort(value) || /^\[[0-9A-Fa-f:.]+\](?::[0-9]*)?$/.test(value);
   if (valid) lastAuthority = value;
   return valid;
+}
+
+/** `reg-name` or IPv4. A loop over a few characters, as a regular expression costs more to start than that. */
+function isNameAndPort(value: string): boolean {
+  let i = 0;
+  while (i < value.length && NAME_CHAR[value.charCodeAt(i)] === 1) i += 1;
+  if (i === 0 || i === value.length) return i > 0;
+  if (value.charCodeAt(i) !== 58 /* ":" */) return false;
+  for (i += 1; i < value.length; i++) {
+    const digit = value.charCodeAt(i) - 48;
+    if (!(digit >= 0 && digit <= 9)) return false;
+  }
+  return true;
 }
 
 interface AbsoluteTarget {

@@ -1,10 +1,11 @@
 // The head of an HTTP/1.1 response: latin1 text up to the empty line in, ResponseHead out, or a GatewayError.
 
 import { GatewayError } from '../base/errors.js';
-import { type HeaderSource, Headers } from '../service/headers.js';
+import type { FieldName } from '../service/field-names.js';
+import { Headers } from '../service/headers.js';
 import { type HttpVersion, type ResponseHead, UNKNOWN_LENGTH } from '../service/message.js';
-import { ConnectionOptions, isHopByHop } from './connection-options.js';
-import { type FieldName, type HeadText, quote, readFieldLines } from './field-lines.js';
+import { ConnectionOptions } from './connection-options.js';
+import { type HeadText, quote, readFieldLines } from './field-lines.js';
 import { parseContentLength } from './request-head.js';
 
 /** Responses of 1xx to one request, in any version of HTTP: each is work, and none ends the wait. */
@@ -19,15 +20,21 @@ export interface ParsedResponse {
 
 // One draft for all connections, as in request-head.ts.
 const connection = new ConnectionOptions();
-let pairs: string[] = [];
-let lowers: string[] = [];
-let source: HeaderSource | undefined;
 let contentLength = UNKNOWN_LENGTH;
 let chunked = false;
 let gatewayFields = false;
 let upgrade: string | undefined;
-/** The last reason phrase that was well-formed: nearly always OK. */
-let lastReason = '';
+let host: string | undefined;
+/** The last first line that was well-formed: nearly always that of 200 OK. */
+let start: StatusLine = { line: 'HTTP/1.1 200 OK\r\n', version: '1.1', status: 200, reason: 'OK' };
+
+interface StatusLine {
+  /** With its CRLF. */
+  readonly line: string;
+  readonly version: HttpVersion;
+  readonly status: number;
+  readonly reason: string;
+}
 
 /**
  * `head` is the whole head, its last line ended by CRLF and the empty line left out. `method` is that of the request,
@@ -44,6 +51,19 @@ export function parseResponseHead(head: HeadText, method: string): ParsedRespons
 
 function parse(head: HeadText, method: string): ParsedResponse {
   const { text } = head;
+  if (!text.startsWith(start.line)) start = readStart(text);
+  const { status, reason, version } = start;
+  contentLength = UNKNOWN_LENGTH;
+  chunked = false;
+  gatewayFields = false;
+  upgrade = undefined;
+  host = undefined;
+  connection.reset();
+  const lines = readFieldLines(head, start.line.length, text.length, takeField);
+  return finish(status, reason, version, lines, method);
+}
+
+function readStart(text: string): StatusLine {
   const version: HttpVersion | undefined = text.startsWith('HTTP/1.1 ')
     ? '1.1'
     : text.startsWith('HTTP/1.0 ')
@@ -59,22 +79,13 @@ function parse(head: HeadText, method: string): ParsedResponse {
       `malformed status line ${quote(text.substring(0, Math.min(lineEnd, 80)))}`,
     );
   }
-  const reason = lineEnd > 13 ? text.substring(13, lineEnd) : '';
-  if (reason !== lastReason && /[^\t\x20-\x7e\x80-\xff]/.test(reason)) {
+  // Copied: a slice would keep the whole head.
+  const line = Buffer.from(text.substring(0, lineEnd + 2), 'latin1').toString('latin1');
+  const reason = lineEnd > 13 ? line.substring(13, lineEnd) : '';
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(reason)) {
     throw new GatewayError('upstream-malformed', `control byte in the reason phrase ${quote(reason)}`);
   }
-
-  lastReason = reason;
-  pairs = [];
-  lowers = [];
-  contentLength = UNKNOWN_LENGTH;
-  chunked = false;
-  gatewayFields = false;
-  upgrade = undefined;
-  connection.reset();
-  const runs = readFieldLines(head, lineEnd + 2, text.length, takeField);
-  source = runs && { text, runs, count: lowers.length };
-  return finish(status, reason, version, method);
+  return { line, version, status, reason };
 }
 
 function digit(text: string, at: number): number {
@@ -82,13 +93,12 @@ function digit(text: string, at: number): number {
   return value >= 0 && value <= 9 ? value : Number.NaN;
 }
 
-function takeField(name: FieldName, value: string): boolean {
-  const { lower } = name;
-  switch (lower) {
+function takeField({ role }: FieldName, value: string): boolean {
+  switch (role) {
     case 'connection':
       connection.add(value);
       return false;
-    case 'content-length': {
+    case 'length': {
       const length = parseContentLength(value);
       if (contentLength !== UNKNOWN_LENGTH && contentLength !== length) {
         throw new GatewayError('upstream-malformed', 'conflicting `Content-Length` headers in the response');
@@ -96,7 +106,7 @@ function takeField(name: FieldName, value: string): boolean {
       contentLength = length;
       return false;
     }
-    case 'transfer-encoding':
+    case 'coding':
       if (chunked || value.toLowerCase() !== 'chunked') {
         throw new GatewayError(
           'upstream-malformed',
@@ -108,22 +118,30 @@ function takeField(name: FieldName, value: string): boolean {
     case 'upgrade':
       upgrade = value;
       return false;
+    case 'te':
+    case 'hop':
+      return false;
+    case 'gateway':
+      gatewayFields = true;
+      return true;
+    case 'host':
+      host ??= value;
+      return true;
+    case 'cookie':
+    case 'expect':
+    case 'plain':
+      return true;
     default:
-      if (isHopByHop(lower)) return false;
+      return role satisfies never;
   }
-  pairs.push(name.spelling, value);
-  lowers.push(lower);
-  if (name.isGatewayField) gatewayFields = true;
-  return true;
 }
 
-function finish(status: number, reason: string, version: HttpVersion, method: string): ParsedResponse {
+function finish(status: number, reason: string, version: HttpVersion, lines: string, method: string): ParsedResponse {
   const hasBody = method !== 'HEAD' && status !== 204 && status !== 304 && status >= 200;
   if (chunked && (contentLength !== UNKNOWN_LENGTH || version === '1.0')) {
     throw new GatewayError('upstream-malformed', 'response has Transfer-Encoding beside Content-Length or in HTTP/1.0');
   }
-  const headers = new Headers(pairs, lowers);
-  headers.source = source;
+  const headers = Headers.fromLines(lines, host);
   headers.mayHaveGatewayFields = gatewayFields;
   if (connection.listed) {
     const listed = connection.listed;

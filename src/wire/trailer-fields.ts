@@ -1,6 +1,6 @@
 // Trailers: the name of a field in, whether it may come behind a body out; the same for every wire.
 
-import { isHopByHop } from './connection-options.js';
+import { isHopByHop } from '../service/field-names.js';
 
 /**
  * Fields that route a message, authorise it or say how it is to be taken, and so may not come after it (RFC 9110

@@ -196,6 +196,16 @@ describe('trace', () => {
     assert.equal(headers.get('l5d-reqid'), id.toString('hex', 16, 24));
   });
 
+  it('begins in the same way in headers that a codec has read, which are not cut out for it', () => {
+    const headers = Headers.fromLines('Host: h\r\n', 'h');
+    headers.mayHaveGatewayFields = false;
+    writeContext(headers, EMPTY_CONTEXT, seededRandom(4));
+    const id = /^Host: h\r\nl5d-ctx-trace: ([A-Za-z0-9+/]{43}=)\r\nl5d-reqid: ([0-9a-f]{16})\r\n$/.exec(headers.lines);
+    assert.ok(id, headers.lines);
+    const bytes = Buffer.from(id[1] as string, 'base64');
+    assert.deepEqual([bytes.length, bytes.toString('hex', 16, 24)], [32, id[2]]);
+  });
+
   it('has ids of its own for each request', () => {
     const random = seededRandom(9);
     const ids = Array.from({ length: 100 }, () => passedOn([], random).get('l5d-reqid'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Headers } from '../../../src/service/headers.js';
+import { Headers, ReadyField } from '../../../src/service/headers.js';
 
 function make(): Headers {
   return Headers.from([
@@ -13,7 +13,7 @@ function make(): Headers {
 }
 
 /** Pairs as `name: value`; that `lower` goes with them is checked on the way. */
-function lines(headers: Headers): string[] {
+function textLines(headers: Headers): string[] {
   assert.deepEqual(
     headers.lower,
     [...headers].map(([name]) => name.toLowerCase()),
@@ -24,9 +24,9 @@ function lines(headers: Headers): string[] {
 
 describe('headers', () => {
   it('keep order, case and repeats', () => {
-    assert.deepEqual(lines(make()), ['Host: h', 'X-A: 1', 'x-b: 2', 'x-a: 3', 'X-C: ']);
+    assert.deepEqual(textLines(make()), ['Host: h', 'X-A: 1', 'x-b: 2', 'x-a: 3', 'X-C: ']);
     assert.equal(make().size, 5);
-    assert.deepEqual(lines(new Headers()), []);
+    assert.deepEqual(textLines(new Headers()), []);
   });
 
   it('are looked up without regard to case', () => {
@@ -43,7 +43,7 @@ describe('headers', () => {
     const headers = Headers.from([['a', 'b']]);
     assert.equal(headers.get('b'), undefined);
     headers.remove('b');
-    assert.deepEqual(lines(headers), ['a: b']);
+    assert.deepEqual(textLines(headers), ['a: b']);
   });
 
   for (const [what, change, expected] of [
@@ -78,30 +78,54 @@ describe('headers', () => {
     it(`after ${what}`, () => {
       const headers = make();
       change(headers);
-      assert.deepEqual(lines(headers), expected);
+      assert.deepEqual(textLines(headers), expected);
     });
   }
 
-  it('forget where they were read from with every change but appending', () => {
-    const source = { text: 'Host: h\r\nX-A: 1\r\n', runs: [0, 17], count: 2 };
-    for (const [change, keeps] of [
-      [(h: Headers) => h.add('X-D', '4'), true],
-      [(h: Headers) => h.addKnown('X-D', 'x-d', '4'), true],
-      [(h: Headers) => h.set('X-D', '4'), true],
-      [(h: Headers) => h.remove('x-d'), true],
-      [(h: Headers) => h.removeIf(() => false), true],
-      [(h: Headers) => h.set('X-A', '4'), false],
-      [(h: Headers) => h.set('Host', 'h'), false],
-      [(h: Headers) => h.remove('x-a'), false],
-      [(h: Headers) => h.removeIf((name) => name === 'host'), false],
-    ] as const) {
-      const headers = Headers.from([
+  it('that a codec read are its lines for as long as only their end changes', () => {
+    const lines = 'Host: h\r\nX-A: 1\r\n';
+    for (const [change, expected] of [
+      [() => {}, lines],
+      [(h) => h.add('X-D', '4'), `${lines}X-D: 4\r\n`],
+      [(h) => h.addKnown('X-D', 'x-d', '4'), `${lines}X-D: 4\r\n`],
+      [(h) => h.addReady(new ReadyField('X-D', '4')), `${lines}X-D: 4\r\n`],
+      [(h) => h.addLines('X-D: 4\r\nx-e: \r\n'), `${lines}X-D: 4\r\nx-e: \r\n`],
+      [(h) => h.set('X-D', '4'), `${lines}X-D: 4\r\n`],
+      [(h) => h.set('X-A', '4'), 'Host: h\r\nX-A: 4\r\n'],
+      [(h) => h.set('Host', 'i'), 'Host: i\r\nX-A: 1\r\n'],
+      [(h) => h.remove('x-d'), lines],
+      [(h) => h.remove('x-a'), 'Host: h\r\n'],
+      [(h) => h.removeIf(() => false), lines],
+      [(h) => h.removeIf((name) => name === 'host'), 'X-A: 1\r\n'],
+    ] as const satisfies readonly (readonly [(headers: Headers) => void, string])[]) {
+      const unread = Headers.fromLines(lines, 'h');
+      const read = Headers.fromLines(lines, 'h');
+      assert.equal(read.size, 2);
+      const made = Headers.from([
         ['Host', 'h'],
         ['X-A', '1'],
       ]);
-      headers.source = source;
-      change(headers);
-      assert.equal(headers.source, keeps ? source : undefined, change.toString());
+      for (const headers of [unread, read, made]) {
+        change(headers);
+        assert.equal(headers.lines, expected, change.toString());
+        assert.deepEqual(textLines(headers), expected.split('\r\n').slice(0, -1), change.toString());
+        assert.equal(headers.lines, expected, change.toString());
+      }
     }
+  });
+
+  it('know their Host before they are cut out, and after', () => {
+    const headers = Headers.fromLines('X-A: 1\r\nHost: h\r\n', 'h');
+    assert.equal(headers.get('host'), 'h');
+    assert.equal(headers.get('x-a'), '1');
+    assert.equal(headers.get('host'), 'h');
+    headers.remove('host');
+    assert.equal(headers.get('host'), undefined);
+    const none = Headers.fromLines('X-A: 1\r\n', undefined);
+    assert.equal(none.get('host'), undefined);
+    none.add('Host', 'late');
+    none.add('Host', 'later');
+    assert.equal(none.get('host'), 'late');
+    assert.deepEqual(none.getAll('host'), ['late', 'later']);
   });
 });

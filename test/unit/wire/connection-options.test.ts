@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ConnectionOptions, isHopByHop } from '../../../src/wire/connection-options.js';
+import { ConnectionOptions } from '../../../src/wire/connection-options.js';
 
 function read(...values: string[]): Partial<ConnectionOptions> {
   const options = new ConnectionOptions();
@@ -76,18 +76,5 @@ describe('connection options', () => {
     options.add('close, keep-alive, upgrade, x-a, host');
     options.reset();
     assert.deepEqual(options, new ConnectionOptions());
-  });
-});
-
-describe('hop-by-hop fields', () => {
-  for (const name of [
-    ...['connection', 'proxy-connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer'],
-    ...['upgrade', 'http2-settings'],
-  ]) {
-    it(`have ${name} among them`, () => assert.ok(isHopByHop(name)));
-  }
-
-  it('do not have those that are for all recipients among them', () => {
-    for (const name of ['host', 'via', 'accept', 'cookie', 'authorization', 'x-te']) assert.ok(!isHopByHop(name), name);
   });
 });

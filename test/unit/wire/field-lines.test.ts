@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { GatewayError } from '../../../src/base/errors.js';
+import { Headers } from '../../../src/service/headers.js';
 import { endOfToken, headText, isToken, quote, readFieldLines } from '../../../src/wire/field-lines.js';
 
 type Field = [spelling: string, lower: string, value: string];
 
 function read(text: string): Field[] {
-  const fields: Field[] = [];
-  readFieldLines(headText(text), 0, text.length, (name, value) => {
-    fields.push([name.spelling, name.lower, value]);
-    return true;
-  });
-  return fields;
+  const headers = Headers.fromLines(
+    readFieldLines(headText(text), 0, text.length, () => true),
+    undefined,
+  );
+  return [...headers].map(([name, value], i) => [name, headers.lower[i] as string, value]);
 }
 
 function refusal(text: string): string {
@@ -42,12 +42,30 @@ describe('field lines', () => {
 
   it('start and end where they are told to', () => {
     const text = 'first line\r\nA: b\r\nC: d\r\n\r\n';
-    const fields: string[] = [];
-    readFieldLines(headText(text), 12, 24, ({ spelling }, value) => {
-      fields.push(spelling, value);
+    assert.equal(
+      readFieldLines(headText(text), 12, 24, () => true),
+      'A: b\r\nC: d\r\n',
+    );
+  });
+
+  it('are shown, with their values, when they are not plain', () => {
+    const seen: string[] = [];
+    const text = 'Accept: a\r\nHOST:\th \r\nl5d-x: \r\nX-Host: b\r\nTE: trailers\r\n';
+    readFieldLines(headText(text), 0, text.length, ({ lower, role }, value) => {
+      seen.push(`${lower} ${role} ${JSON.stringify(value)}`);
       return true;
     });
-    assert.deepEqual(fields, ['A', 'b', 'C', 'd']);
+    assert.deepEqual(seen, ['host host "h"', 'l5d-x gateway ""', 'te te "trailers"']);
+  });
+
+  it('may have values of any length', () => {
+    for (let length = 0; length < 20; length += 1) {
+      const value = 'v'.repeat(length);
+      assert.deepEqual(read(`a: ${value}\r\n`), [['a', 'a', value]]);
+      // The byte that no value has, at each of these places.
+      for (let i = 0; i < length; i += 1)
+        refusal(`a: ${value.slice(0, i)}\0${value.slice(i + 1)}\r\n${'b: c\r\n'.repeat(length % 3)}`);
+    }
   });
 
   it('may be none', () => {
@@ -137,29 +155,35 @@ describe('field lines', () => {
   });
 });
 
-describe('runs of field lines', () => {
-  /** The pieces of text that `readFieldLines` says are the lines of the fields that are kept. */
-  function copied(text: string, drop: readonly string[] = []): string | undefined {
-    const runs = readFieldLines(headText(text), 0, text.length, ({ lower }) => !drop.includes(lower));
-    if (!runs) return undefined;
-    let out = '';
-    for (let i = 0; i < runs.length; i += 2) out += text.slice(runs[i], runs[i + 1]);
-    return out;
+describe('lines of the fields that are kept', () => {
+  /** With those of one hop left out. */
+  function kept(text: string): string {
+    return readFieldLines(headText(text), 0, text.length, ({ role }) => role !== 'hop');
   }
 
   it('are all lines when all are kept and written as we write them', () => {
-    assert.equal(copied('A: b\r\nC: \r\nD: e f\r\n'), 'A: b\r\nC: \r\nD: e f\r\n');
+    assert.equal(kept('A: b\r\nC: \r\nD: e f\r\n'), 'A: b\r\nC: \r\nD: e f\r\n');
   });
 
   it('leave out what is dropped at the beginning, in the middle and at the end', () => {
-    assert.equal(copied('X: 1\r\nA: b\r\nX: 2\r\nX: 3\r\nC: d\r\nE: f\r\nX: 4\r\n', ['x']), 'A: b\r\nC: d\r\nE: f\r\n');
-    assert.equal(copied('X: 1\r\n', ['x']), '');
+    const x = 'Keep-Alive: 1\r\n';
+    assert.equal(kept(`${x}A: b\r\n${x}${x}C: d\r\nE: f\r\n${x}`), 'A: b\r\nC: d\r\nE: f\r\n');
+    assert.equal(kept(x), '');
   });
 
-  for (const line of ['A:b', 'A:  b', 'A:\tb', 'A: b ', 'A: b\t', 'A:', 'A:  ']) {
-    it(`are not there for ${JSON.stringify(line)}, unless it is dropped`, () => {
-      assert.equal(copied(`${line}\r\nC: d\r\n`), undefined);
-      assert.equal(copied(`${line}\r\nC: d\r\n`, ['a']), 'C: d\r\n');
+  for (const [line, written] of [
+    ['A:b', 'A: b'],
+    ['A:  b', 'A: b'],
+    ['A:\tb', 'A: b'],
+    ['A: b ', 'A: b'],
+    ['A: b\t', 'A: b'],
+    ['A:', 'A: '],
+    ['A:  ', 'A: '],
+  ] as const) {
+    it(`are written anew for ${JSON.stringify(line)}`, () => {
+      assert.equal(kept(`${line}\r\nC: d\r\n`), `${written}\r\nC: d\r\n`);
+      assert.equal(kept(`B: c\r\n${line}\r\n`), `B: c\r\n${written}\r\n`);
+      assert.equal(kept(`Keep-Alive${line.slice(1)}\r\n${line}\r\nC: d\r\n`), `${written}\r\nC: d\r\n`);
     });
   }
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { GatewayError } from '../../../src/base/errors.js';
 import { HeadReader } from '../../../src/wire/head-reader.js';
 
@@ -37,6 +38,24 @@ describe('head reader', () => {
     const reader = makeReader();
     assert.equal(reader.read(bytes('xxA\r\n\r\n'), 2), 7);
     assert.equal(reader.text, 'A\r\n');
+  });
+
+  it('ends a head at the first empty line, wherever that is', () => {
+    const anyText = fc.array(fc.constantFrom('\r', '\n', '\r\n', 'a', 'bc', '\r\n\r\n'), { maxLength: 12 });
+    fc.assert(
+      fc.property(anyText, (parts) => {
+        const text = `x${parts.join('')}`;
+        const end = text.indexOf('\r\n\r\n');
+        const reader = makeReader(100, 100);
+        if (end >= 0) {
+          assert.equal(reader.read(bytes(text), 0), end + 4);
+          assert.equal(reader.text, text.slice(0, end + 2));
+        } else if (!/(?:^|[^\r])\n/.test(text)) {
+          assert.equal(reader.read(bytes(text), 0), -1);
+        }
+      }),
+      { seed: 20_261_123, numRuns: 2000 },
+    );
   });
 
   it('answers -1 until the head is complete, and then the place in the last piece', () => {
