@@ -67,6 +67,7 @@ describe('route table, path', () => {
     ],
     ['empty elements are elements', ['/a//b*', '= //', '/a*'], { '/a//b/c': 0, '/a/b': 2, '//': 1, '/a///b': 2 }],
     ['two slashes at the end of a prefix are one', ['/a//*', '/a*'], { '/a/': 0, '/a//': 0, '/a': 1, '/a/b': 1 }],
+    ['of two slashes is a prefix of its own', ['/*', '//*'], { '/': 1, '//': 1, '//a': 1, '/a': 0 }],
     ['dot segments are as they are', ['/a*', '/b*'], { '/a/../b': 0, '/./b': undefined }],
     [
       'names of the language are elements',
@@ -207,7 +208,11 @@ function plainReading(
   const taking = rules.filter((rule) => isServed(rule) && rule.host === host && takes(rule.path, target));
   const rank = ['exact', 'prefix', 'regex'];
   const [best] = taking.toSorted(
-    (a, b) => length(b.path) - length(a.path) || rank.indexOf(a.path.type) - rank.indexOf(b.path.type),
+    (a, b) =>
+      length(b.path) - length(a.path) ||
+      rank.indexOf(a.path.type) - rank.indexOf(b.path.type) ||
+      // Both have one character, and `//` is the prefix of fewer paths.
+      Number(a.path.value === '/') - Number(b.path.value === '/'),
   );
   if (best) return best.backend.show();
   const ofHost = (wanted: string | undefined) =>
