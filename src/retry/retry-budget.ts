@@ -18,14 +18,17 @@ export function makeRetryBudget(config: RetryBudgetConfig, clock: Clock): RetryB
 }
 
 class LeakyBucketBudget implements RetryBudget {
+  // First what every request needs.
+  #slice: number;
+  readonly #sliceMs: number;
+  /** Requests of the current slice that are not in the sums yet: counting one changes one place in memory. */
+  #requests = 0;
   readonly #clock: Clock;
   readonly #deposit: number;
   readonly #cost: number;
   readonly #reserve: number;
-  readonly #sliceMs: number;
   /** Net deposits of each slice of the window; `#slice` is the one being written, its numbers a running count. */
   readonly #slices = new Float64Array(SLICES);
-  #slice: number;
   /** Sum of `#slices`: exact, since all are whole numbers. */
   #sum = 0;
 
@@ -39,20 +42,22 @@ class LeakyBucketBudget implements RetryBudget {
     this.#slice = Math.floor(clock.now() / this.#sliceMs);
   }
 
-  deposit(): void {
-    this.#expire();
-    this.#add(this.#deposit);
+  deposit(now: number): void {
+    const slice = Math.floor(now / this.#sliceMs);
+    // A request is counted at the time when it came, which others may have gone past.
+    if (slice > this.#slice) this.#expire(slice);
+    this.#requests += 1;
   }
 
   tryWithdraw(): boolean {
-    this.#expire();
+    this.#settle();
     if (this.#reserve + this.#sum < this.#cost) return false;
     this.#add(-this.#cost);
     return true;
   }
 
   get balance(): number {
-    this.#expire();
+    this.#settle();
     return Math.max(0, Math.floor((this.#reserve + this.#sum) / this.#cost));
   }
 
@@ -62,9 +67,20 @@ class LeakyBucketBudget implements RetryBudget {
     this.#sum += tokens;
   }
 
-  #expire(): void {
+  #settle(): void {
     const slice = Math.floor(this.#clock.now() / this.#sliceMs);
-    if (slice === this.#slice) return;
+    if (slice > this.#slice) this.#expire(slice);
+    else this.#addRequests();
+  }
+
+  #addRequests(): void {
+    this.#add(this.#requests * this.#deposit);
+    this.#requests = 0;
+  }
+
+  /** Begins `slice`, a later one. */
+  #expire(slice: number): void {
+    this.#addRequests();
     // After a pause longer than the window one turn clears it all.
     for (let passed = Math.min(slice - this.#slice, SLICES); passed > 0; passed--) {
       const i = (slice - passed + 1) % SLICES;

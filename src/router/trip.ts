@@ -154,13 +154,13 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
   }
 
   #enter(service: ServiceStack): void {
-    const { request, body } = this.#exchange;
+    const { request, body, receivedAt } = this.#exchange;
     this.#service = service;
     service.metrics.started();
     appendVia(request.headers, this.#router.via[request.version]);
     writeContext(request.headers, this.#context, this.#router.random);
     const { totalTimeoutMs, retryBufferBytes } = service.settings;
-    service.retryBudget.deposit();
+    service.retryBudget.deposit(receivedAt);
     body?.retainUpTo(retryBufferBytes);
     if (totalTimeoutMs !== undefined) this.#limit(totalTimeoutMs, service.service.show());
   }
@@ -212,7 +212,7 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
     this.#isClientStarted = true;
     this.#clientDelayMs = now - receivedAt;
     leaf.client.metrics.started();
-    leaf.client.requeueBudget.deposit();
+    leaf.client.requeueBudget.deposit(now);
     leaf.metrics.started();
     if (leaf.client.settings.forwardClientCert || this.#attempts > 0) this.#tellClientCert(leaf.client);
     this.#attempt(now);

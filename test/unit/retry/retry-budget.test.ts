@@ -16,8 +16,8 @@ function withdrawAll(budget: RetryBudget): number {
   return retries;
 }
 
-function deposit(budget: RetryBudget, requests: number): void {
-  for (let i = 0; i < requests; i++) budget.deposit();
+function deposit({ budget, clock }: ReturnType<typeof setUp>, requests: number): void {
+  for (let i = 0; i < requests; i++) budget.deposit(clock.now());
 }
 
 describe('retry budget', () => {
@@ -39,10 +39,11 @@ describe('retry budget', () => {
   });
 
   it('adds percentCanRetry of the requests', () => {
-    const { budget } = setUp({ minRetriesPerSec: 0 });
-    deposit(budget, 4);
+    const scene = setUp({ minRetriesPerSec: 0 });
+    const { budget } = scene;
+    deposit(scene, 4);
     assert.equal(budget.tryWithdraw(), false);
-    deposit(budget, 6);
+    deposit(scene, 6);
     assert.equal(budget.balance, 2);
     assert.equal(withdrawAll(budget), 2);
   });
@@ -55,17 +56,19 @@ describe('retry budget', () => {
     [0.001, 2000, 2],
   ] as const) {
     it(`gives ${retries} retries for ${requests} requests at ${percentCanRetry}`, () => {
-      const { budget } = setUp({ minRetriesPerSec: 0, percentCanRetry });
-      deposit(budget, requests);
+      const scene = setUp({ minRetriesPerSec: 0, percentCanRetry });
+      const { budget } = scene;
+      deposit(scene, requests);
       assert.equal(withdrawAll(budget), retries);
     });
   }
 
   it('forgets requests after ttlSecs, a tenth of it at a time', () => {
-    const { budget, clock } = setUp({ minRetriesPerSec: 0, percentCanRetry: 1, ttlSecs: 10 });
-    deposit(budget, 5);
+    const scene = setUp({ minRetriesPerSec: 0, percentCanRetry: 1, ttlSecs: 10 });
+    const { budget, clock } = scene;
+    deposit(scene, 5);
     clock.advance(5000);
-    deposit(budget, 3);
+    deposit(scene, 3);
     assert.equal(budget.balance, 8);
     clock.advance(4999);
     assert.equal(budget.balance, 8);
@@ -76,29 +79,46 @@ describe('retry budget', () => {
   });
 
   it('is as new after a pause of any length', () => {
-    const { budget, clock } = setUp({ minRetriesPerSec: 1, ttlSecs: 1 });
-    deposit(budget, 1000);
+    const scene = setUp({ minRetriesPerSec: 1, ttlSecs: 1 });
+    const { budget, clock } = scene;
+    deposit(scene, 1000);
     withdrawAll(budget);
     clock.advance(3_600_000);
     assert.equal(budget.balance, 1);
   });
 
   it('never has a negative balance when requests are forgotten before the retries they paid for', () => {
-    const { budget, clock } = setUp({ minRetriesPerSec: 0, percentCanRetry: 1, ttlSecs: 10 });
-    deposit(budget, 10);
+    const scene = setUp({ minRetriesPerSec: 0, percentCanRetry: 1, ttlSecs: 10 });
+    const { budget, clock } = scene;
+    deposit(scene, 10);
     clock.advance(9000);
     assert.equal(withdrawAll(budget), 10);
     clock.advance(1000);
     assert.equal(budget.balance, 0);
-    deposit(budget, 10);
+    deposit(scene, 10);
     assert.equal(budget.tryWithdraw(), false);
   });
 
   it('of nothing allows nothing', () => {
-    const { budget, clock } = setUp({ minRetriesPerSec: 0, percentCanRetry: 0 });
-    deposit(budget, 1000);
+    const scene = setUp({ minRetriesPerSec: 0, percentCanRetry: 0 });
+    const { budget, clock } = scene;
+    deposit(scene, 1000);
     clock.advance(5000);
     assert.equal(budget.balance, 0);
     assert.equal(budget.tryWithdraw(), false);
+  });
+
+  it('counts a request that came before the last change of the window, and forgets nothing of the window for it', () => {
+    const { budget, clock } = setUp({ minRetriesPerSec: 0, percentCanRetry: 1, ttlSecs: 10 });
+    clock.advance(5000);
+    const came = clock.now();
+    clock.advance(3000);
+    budget.deposit(clock.now());
+    budget.deposit(came);
+    assert.equal(budget.balance, 2);
+    clock.advance(9999);
+    assert.equal(budget.balance, 2);
+    clock.advance(1);
+    assert.equal(budget.balance, 0);
   });
 });

@@ -59,6 +59,34 @@ describe('LRU cache', () => {
     assert.equal(get('b'), undefined);
   });
 
+  it('keeps what is in use, however many others come by in the same second', () => {
+    const { cache, add, get } = setUp(10, 10_000);
+    const inUse = [add('a'), add('b')];
+    for (let i = 0; i < 1000; i += 1) {
+      add(`once ${i}`);
+      get('a');
+      if (i % 5 === 0) get('b');
+    }
+    assert.deepEqual(
+      inUse.map(({ closed }) => closed),
+      [0, 0],
+    );
+    assert.equal(cache.size, 10);
+  });
+
+  it('closes an entry within a second of its time, where another was in front that has been used since', () => {
+    const { clock, add, get } = setUp(10, 5000);
+    const a = add('a');
+    clock.advance(100);
+    const b = add('b');
+    clock.advance(800);
+    get('a');
+    clock.advance(4200);
+    assert.deepEqual([a.closed, b.closed], [0, 0]);
+    clock.advance(800);
+    assert.deepEqual([a.closed, b.closed], [1, 1]);
+  });
+
   it('holds one entry when it is told to hold none', () => {
     const { cache, add } = setUp(0);
     const a = add('a');

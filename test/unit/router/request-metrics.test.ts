@@ -31,6 +31,41 @@ describe('request metrics', () => {
     assert.deepEqual([snapshot?.count, snapshot?.sum, snapshot?.max], [2, 10, 6]);
   });
 
+  it('go on from where those before them in the scope are', () => {
+    const scope = new MetricsScope();
+    const before = new RequestMetrics(scope);
+    before.started();
+    before.ended(true, 1);
+    before.started();
+    before.ended(false, 1);
+    const after = new RequestMetrics(scope);
+    after.started();
+    after.ended(true, 1);
+    const values = ['requests', 'success', 'failures'].map((name) => metricValue(scope, name));
+    assert.deepEqual(values, [3, 2, 1]);
+  });
+
+  it('record latencies of 0 with the others', () => {
+    const scope = new MetricsScope();
+    const metrics = new RequestMetrics(scope);
+    for (const latencyMs of [0, 0, 0, 8, -1, Number.NaN]) {
+      metrics.started();
+      metrics.ended(true, latencyMs);
+    }
+    scope.roll();
+    const snapshot = scope.stat('request_latency_ms').snapshot;
+    assert.deepEqual([snapshot?.count, snapshot?.sum, snapshot?.min, snapshot?.max], [6, 8, 0, 8]);
+    assert.deepEqual([snapshot?.quantile(0.5), snapshot?.quantile(1)], [0, 8]);
+    // Nothing but zeros, and then nothing.
+    metrics.started();
+    metrics.ended(true, 0);
+    scope.roll();
+    assert.equal(scope.stat('request_latency_ms').snapshot?.count, 1);
+    assert.equal(scope.stat('request_latency_ms').snapshot?.max, 0);
+    scope.roll();
+    assert.equal(scope.stat('request_latency_ms').snapshot?.count, 0);
+  });
+
   it('tell failures apart by their code, or by the name of an error that has none', () => {
     const scope = new MetricsScope();
     const metrics = new RequestMetrics(scope);
