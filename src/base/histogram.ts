@@ -6,6 +6,8 @@ const SUB_BUCKETS = 1 << SUB_BUCKET_BITS;
 const SCALE = 8;
 const MAX_SCALED = 2 ** 31 - 1;
 const BUCKETS = (31 - SUB_BUCKET_BITS + 1) * SUB_BUCKETS;
+/** For values below 32, and twice as many when a larger one comes: few histograms of milliseconds need more. */
+const FIRST_BUCKETS = 128;
 
 export interface HistogramSnapshot {
   readonly count: number;
@@ -17,7 +19,7 @@ export interface HistogramSnapshot {
   quantile(q: number): number;
 }
 
-/** Records in some 6 ns without allocating; its 3.4 kB array is made at the first value other than 0. */
+/** Records in some 6 ns; allocates at the first value other than 0, and where a larger one than before asks for more buckets. */
 export class Histogram {
   /** Of values of 0, which are all that some histograms ever get. */
   #zeros = 0;
@@ -34,9 +36,9 @@ export class Histogram {
       this.#zeros += 1;
       return;
     }
-    this.#buckets ??= new Uint32Array(BUCKETS);
     const index = bucketOf(v);
-    this.#buckets[index] = (this.#buckets[index] as number) + 1;
+    const buckets = this.#bucketsFor(index);
+    buckets[index] = (buckets[index] as number) + 1;
     this.#count += 1;
     this.#sum += v;
     if (v < this.#min) this.#min = v;
@@ -46,8 +48,8 @@ export class Histogram {
   /** What was recorded so far; the histogram is empty again afterwards. */
   takeSnapshot(): HistogramSnapshot {
     if (this.#zeros > 0) {
-      this.#buckets ??= new Uint32Array(BUCKETS);
-      this.#buckets[0] = (this.#buckets[0] as number) + this.#zeros;
+      const buckets = this.#bucketsFor(0);
+      buckets[0] = (buckets[0] as number) + this.#zeros;
       this.#count += this.#zeros;
       this.#min = 0;
       this.#zeros = 0;
@@ -59,6 +61,17 @@ export class Histogram {
     this.#min = Number.POSITIVE_INFINITY;
     this.#max = 0;
     return snapshot;
+  }
+
+  #bucketsFor(index: number): Uint32Array {
+    const buckets = this.#buckets;
+    if (buckets && index < buckets.length) return buckets;
+    let length = buckets?.length ?? FIRST_BUCKETS;
+    while (length <= index) length *= 2;
+    const wider = new Uint32Array(Math.min(length, BUCKETS));
+    if (buckets) wider.set(buckets);
+    this.#buckets = wider;
+    return wider;
   }
 }
 
