@@ -11,11 +11,24 @@ export class Path {
   /** Binary strings, each of at least one byte. */
   readonly elements: readonly string[];
   #shown: string | undefined;
+  #place: object | undefined;
 
   /** `elements` are binary strings; throws `RangeError` when one is empty. Use `pathFromText` for ordinary text. */
   constructor(elements: readonly string[]) {
     for (const element of elements) if (element.length === 0) throw new RangeError('a path element may not be empty');
     this.elements = elements;
+  }
+
+  /**
+   * Where a cache has found what it keeps under this name, so that it need not look it up again for the same object. Others may have
+   * been there since: whoever reads it checks that it is his, and still good.
+   */
+  get place(): object | undefined {
+    return this.#place;
+  }
+
+  set place(place: object) {
+    this.#place = place;
   }
 
   get size(): number {

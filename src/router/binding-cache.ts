@@ -44,12 +44,15 @@ export class BindingCache implements Closable {
     this.clients = new ClientCache(clientCacheOptions(options));
   }
 
-  /** `now` is `clock.now()`. A name that was asked for lately costs one Map lookup. */
+  /** `now` is `clock.now()`. A name that was asked for lately costs one Map lookup, and none where it is the same object. */
   get(service: Path, localDtab: Dtab, now: number): ServiceStack {
+    if (localDtab.isEmpty) return this.#paths.find(service, now) ?? this.#add(service.show(), service, localDtab, now);
     // No shown path has a space, so no name and dtab together look like another name.
-    const key = localDtab.isEmpty ? service.show() : `${service.show()} ${showDtab(localDtab)}`;
-    const known = this.#paths.get(key, now);
-    if (known) return known;
+    const key = `${service.show()} ${showDtab(localDtab)}`;
+    return this.#paths.get(key, now) ?? this.#add(key, service, localDtab, now);
+  }
+
+  #add(key: string, service: Path, localDtab: Dtab, now: number): ServiceStack {
     const stack = this.#make(service, localDtab);
     this.#paths.add(key, stack, now);
     return stack;

@@ -3,18 +3,29 @@
 import type { Clock, TimerHandle } from '../base/clock.js';
 import type { Closable } from '../base/closable.js';
 import type { Counter, MetricsScope } from '../base/metrics.js';
+import type { Path } from '../base/path.js';
 
-interface Node<V> {
-  readonly key: string;
-  readonly value: V;
+class Node<V> {
+  /** The cache that it is in, and what is kept; both undefined once it was dropped. */
+  cache: object | undefined;
+  value: V | undefined;
   /** Whole milliseconds: a number with a fraction would be an object of its own. */
   usedAt: number;
   /** `usedAt` in steps, when it was last put in front. */
   step: number;
   /** Since then. */
-  isUsed: boolean;
+  isUsed = false;
   newer: Node<V> | undefined;
   older: Node<V> | undefined;
+  readonly key: string;
+
+  constructor(cache: object, key: string, value: V, now: number) {
+    this.cache = cache;
+    this.value = value;
+    this.usedAt = Math.ceil(now);
+    this.step = stepOf(now);
+    this.key = key;
+  }
 }
 
 export interface LruLimits {
@@ -36,7 +47,7 @@ export interface LruCacheOptions extends LruLimits {
  */
 const STEP_MS = 1000;
 
-/** Closes what it drops. A hit is one Map lookup, and nothing is allocated. */
+/** Closes what it drops. A hit is one Map lookup or none, and nothing is allocated. */
 export class LruCache<V extends Closable> implements Closable {
   readonly #clock: Clock;
   #limits: LruLimits;
@@ -63,7 +74,20 @@ export class LruCache<V extends Closable> implements Closable {
   /** The entry, or undefined; `now` is `clock.now()`. */
   get(key: string, now: number): V | undefined {
     const node = this.#nodes.get(key);
+    return node && this.#use(node, now);
+  }
+
+  /** `get` of the text of `path`, without a Map lookup where the same object was asked for before. */
+  find(path: Path, now: number): V | undefined {
+    const { place } = path;
+    if (place instanceof Node && place.cache === this) return this.#use(place as Node<V>, now);
+    const node = this.#nodes.get(path.show());
     if (node === undefined) return undefined;
+    path.place = node;
+    return this.#use(node, now);
+  }
+
+  #use(node: Node<V>, now: number): V | undefined {
     node.usedAt = Math.ceil(now);
     const step = stepOf(now);
     if (node.step === step) {
@@ -79,22 +103,14 @@ export class LruCache<V extends Closable> implements Closable {
   add(key: string, value: V, now: number): void {
     this.#misses.inc();
     this.#makeRoom(1);
-    const node: Node<V> = {
-      key,
-      value,
-      usedAt: Math.ceil(now),
-      step: stepOf(now),
-      isUsed: false,
-      newer: undefined,
-      older: undefined,
-    };
+    const node = new Node(this, key, value, now);
     this.#nodes.set(key, node);
     this.#linkNewest(node);
     this.#schedule();
   }
 
   values(): V[] {
-    return [...this.#nodes.values()].map((node) => node.value);
+    return [...this.#nodes.values()].map((node) => node.value as V);
   }
 
   /** Takes effect at once. */
@@ -132,7 +148,11 @@ export class LruCache<V extends Closable> implements Closable {
   #drop(node: Node<V>): void {
     this.#nodes.delete(node.key);
     this.#unlink(node);
-    node.value.close();
+    const value = node.value as V;
+    // A path may still know of it.
+    node.cache = undefined;
+    node.value = undefined;
+    value.close();
   }
 
   #unlink(node: Node<V>): void {

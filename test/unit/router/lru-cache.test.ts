@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MetricsScope } from '../../../src/base/metrics.js';
+import { parsePath } from '../../../src/base/name-grammar.js';
 import { LruCache } from '../../../src/router/lru-cache.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { metricValue } from '../../support/metric-value.js';
@@ -85,6 +86,29 @@ describe('LRU cache', () => {
     assert.deepEqual([a.closed, b.closed], [0, 0]);
     clock.advance(800);
     assert.deepEqual([a.closed, b.closed], [1, 1]);
+  });
+
+  it('finds what is kept under a path, and never what another cache keeps under it or what it has dropped', () => {
+    const one = setUp(2);
+    const other = setUp(2);
+    const path = parsePath('/a');
+    const find = ({ cache, clock }: typeof one): Entry | undefined => cache.find(path, clock.now());
+    assert.equal(find(one), undefined);
+    const [a, b] = [one.add('/a'), other.add('/a')];
+    for (let i = 0; i < 3; i += 1)
+      assert.deepEqual([find(one) === a, find(other) === b, find(other) === b], [true, true, true]);
+    // It counts as a use.
+    other.add('/b');
+    find(other);
+    other.add('/c');
+    assert.equal(find(other), b);
+    find(one);
+    one.clock.advance(2000);
+    assert.equal(a.closed, 1);
+    assert.equal(find(one), undefined);
+    const again = one.add('/a');
+    assert.equal(find(one), again);
+    assert.equal(one.get('/a'), again);
   });
 
   it('holds one entry when it is told to hold none', () => {
