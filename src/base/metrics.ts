@@ -48,7 +48,7 @@ export class Stat extends Histogram {
   }
 }
 
-/** A few hundred requests. Recording them takes some 50 us. */
+/** Those of some hundred requests: few enough to be recorded in between without anybody noticing. */
 const MOST_WAITING = 1024;
 const waitingStats: (Stat | undefined)[] = new Array(MOST_WAITING).fill(undefined);
 const waitingValues = new Float64Array(MOST_WAITING);

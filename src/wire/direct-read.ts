@@ -1,7 +1,7 @@
 // Direct reads: bytes from the handle of a TCP socket to who wants them, past what Node does between the two.
 //
 // With the `onread` option Node's own callback passes each read on. It serves every kind of stream, so what it looks up is
-// slow to find; taking its place saves some 3 % of the user time of a proxied message (docs/decisions/0002-own-http1-codec.md).
+// slow to find; taking its place saves a tenth of the user time of a proxied message (docs/decisions/0002-own-http1-codec.md).
 // Errors and ends of the stream stay its business.
 
 import type { Socket } from 'node:net';
