@@ -92,6 +92,8 @@ registrySuite('consul', () => {
     const both = `goes.example.com: ${by} goes, stays.example.com: ${by} stays`;
     await sees(both);
     await proxy.refuse();
+    // The question for the next change may be under way by now, and would be answered.
+    proxy.cut();
     await eventually(() => scene.count('errors') >= 2);
     await consul.deregister({ service: 'goes' });
     assert.equal(seen.at(-1), both);
