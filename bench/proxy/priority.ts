@@ -1,4 +1,4 @@
-// Priority: how a program that is measured gets its core at once, whatever else wants it: a prefix of its command line.
+// Priority: which program gets a core that several want: a prefix of its command line.
 
 import { spawnSync } from 'node:child_process';
 
@@ -9,19 +9,29 @@ export interface Priority {
   readonly note: string | undefined;
 }
 
-const REAL_TIME = ['chrt', '-r', '1'];
-
 /**
- * For programs that sleep most of the time, together. Niceness would not do: it counts only among the programs of one session
- * (autogroups, sched(7)), and whoever runs when a program wakes may end a slice of some milliseconds first.
+ * The core at once, whatever else wants it: for programs that sleep most of the time, together. Niceness would not do: it counts
+ * only among the programs of one session (autogroups, sched(7)), and whoever runs when a program wakes may end a slice of some
+ * milliseconds first.
  */
 export function realTimePriority(): Priority {
-  const [command = '', ...args] = [...REAL_TIME, 'true'];
-  const { error, status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  if (status === 0) return { prefix: REAL_TIME, note: undefined };
+  return schedule(
+    '-r',
+    '1',
+    'no real-time priority',
+    'latencies hold what gateway, load and upstreams waited for other programs',
+  );
+}
+
+/** The core while nobody else wants it: for a program that asks the clock all the time, beside one that must answer at once. */
+export function idlePriority(): Priority {
+  return schedule('-i', '0', 'no idle priority', 'the upstream waits for the load, and latencies hold that');
+}
+
+function schedule(policy: string, level: string, missing: string, consequence: string): Priority {
+  const prefix = ['chrt', policy, level];
+  const { error, status, stderr } = spawnSync('chrt', [policy, level, 'true'], { encoding: 'utf8' });
+  if (status === 0) return { prefix, note: undefined };
   const why = error?.message ?? stderr.trim().split('\n')[0];
-  return {
-    prefix: [],
-    note: `no real-time priority (${why}): latencies hold what gateway, load and upstreams waited for other programs`,
-  };
+  return { prefix: [], note: `${missing} (${why}): ${consequence}` };
 }

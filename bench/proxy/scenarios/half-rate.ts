@@ -3,6 +3,7 @@
 import { keepRate, type Load } from '../load.js';
 import type { OpenLoopResult } from '../open-loop.js';
 import type { RunningPeer } from '../peers.js';
+import { idlePriority } from '../priority.js';
 import { interleave, typical } from '../rounds.js';
 import type { Bench, Scenario } from '../scenario.js';
 import { median, show } from '../table.js';
@@ -28,6 +29,8 @@ export const halfrate: Scenario = {
       { ...bench, options: { ...bench.options, rounds: Math.min(2, bench.options.rounds) } },
       bench.peers.map((peer) => ({ key: peer.name, peer, load })),
     );
+    const priority = idlePriority();
+    const pin = [...bench.pinning.load, ...priority.prefix];
     const nginx = bench.peers.find(({ name }) => name === 'nginx');
     const measured: Measured[] = bench.peers.map(({ name }) => {
       const peak = typical(peaks, name, 'requestsPerSecond');
@@ -35,7 +38,7 @@ export const halfrate: Scenario = {
     });
     for (let round = 0; round < bench.options.rounds; round++) {
       for (const [i, one] of measured.entries())
-        await measureRound(bench, one, bench.peers[i] as RunningPeer, nginx, load);
+        await measureRound(bench, one, bench.peers[i] as RunningPeer, nginx, load, pin);
     }
     return {
       header: [
@@ -50,7 +53,9 @@ export const halfrate: Scenario = {
         'errors',
       ],
       rows: measured.map(showRow),
-      notes: nginx ? [] : ['nginx is not among the peers: nothing to compare with'],
+      notes: [priority.note, nginx ? undefined : 'nginx is not among the peers: nothing to compare with'].filter(
+        (note) => note !== undefined,
+      ),
       data: { measured },
     };
   },
@@ -62,10 +67,11 @@ async function measureRound(
   peer: RunningPeer,
   nginx: RunningPeer | undefined,
   load: Load,
+  pin: readonly string[],
 ): Promise<void> {
   bench.say(`${one.peer} at ${one.rate}/s, round ${one.own.length + 1}/${bench.options.rounds}`);
-  one.own.push(await keepRate(peer, load, one.rate, bench.pinning.load));
-  if (nginx && nginx !== peer) one.nginx.push(await keepRate(nginx, load, one.rate, bench.pinning.load));
+  one.own.push(await keepRate(peer, load, one.rate, pin));
+  if (nginx && nginx !== peer) one.nginx.push(await keepRate(nginx, load, one.rate, pin));
 }
 
 function showRow({ peer, peak, rate, own, nginx }: Measured): string[] {
