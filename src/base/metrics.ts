@@ -18,6 +18,11 @@ export class Counter {
   }
 }
 
+/** Only goes up. */
+export interface Countable {
+  readonly count: number;
+}
+
 /**
  * A distribution; readers see the last completed minute, as Linkerd's `stat` does.
  *
@@ -27,6 +32,9 @@ export class Counter {
  */
 export class Stat extends Histogram {
   #last: HistogramSnapshot | undefined;
+  /** Whose zeros are not added, and their count at the end of the last minute. */
+  #occasions: Countable | undefined;
+  #countBefore = 0;
 
   /** `record`, by the end of the minute. */
   add(value: number): void {
@@ -39,7 +47,16 @@ export class Stat extends Histogram {
   /** Ends the minute: what was recorded since the last call is what `snapshot` answers from now on. */
   roll(): void {
     recordAll();
-    this.#last = this.takeSnapshot();
+    const count = this.#occasions?.count ?? 0;
+    this.#last = this.takeSnapshot(count - this.#countBefore);
+    this.#countBefore = count;
+  }
+
+  /** There is a value for each of `occasions`, and it is 0 where none is added: most often, for what is hardly ever anything else. */
+  zeroUnlessAdded(occasions: Countable): void {
+    if (occasions === this.#occasions) return;
+    this.#occasions = occasions;
+    this.#countBefore = occasions.count;
   }
 
   /** The last completed minute; undefined before the first. Its `count` may be 0. */

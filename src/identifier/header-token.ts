@@ -21,9 +21,10 @@ export const headerTokenIdentifier = defineKind({
 
 /** Names a request after what `read` makes of the first line of `header`; unidentified when that is absent or empty. */
 export function makeHeaderIdentifier(header: string, dstPrefix: Path, read: (value: string) => Path): Identifier {
-  const readHeader = headerReader(header.toLowerCase());
+  const name = header.toLowerCase();
+  const readHeader = headerReader(name);
   const absent = new Unidentified(`${header} header is absent`);
-  const paths = new PathMemo(dstPrefix);
+  const paths = new PathMemo(dstPrefix, { ownKeys: name === 'host' || name === ':authority' });
   return (request) => {
     const value = readHeader(request);
     return value === undefined || value === '' ? absent : paths.get(value, read);

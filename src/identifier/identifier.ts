@@ -4,6 +4,7 @@ import type { ReadonlySignal } from '@preact/signals-core';
 import type { Clock } from '../base/clock.js';
 import type { Closable } from '../base/closable.js';
 import type { MetricsScope } from '../base/metrics.js';
+import { ownText } from '../base/own-text.js';
 import { EMPTY_PATH, type Path } from '../base/path.js';
 import type { Random } from '../base/random.js';
 import type { Exposure, Publications } from '../naming/publication.js';
@@ -143,14 +144,23 @@ export interface IdentifierContext {
 /** Most callers ask for few names: a bounded memory of `make(key)`, forgetting the oldest. */
 export class PathMemo {
   readonly #limit: number;
+  readonly #ownKeys: boolean;
   readonly #prefix: Path;
   readonly #paths = new Map<string, Path>();
   #lastKey = '';
   #lastPath: Path = EMPTY_PATH;
 
-  constructor(prefix: Path, limit = 1000) {
+  /**
+   * `ownKeys`: keys are texts of their own, as every Host is, and are kept as they are; else copies of them, as a value cut out
+   * of a head would keep all of it in memory.
+   */
+  constructor(
+    prefix: Path,
+    { limit = 1000, ownKeys = false }: { readonly limit?: number; readonly ownKeys?: boolean } = {},
+  ) {
     this.#prefix = prefix;
     this.#limit = limit;
+    this.#ownKeys = ownKeys;
   }
 
   /** The path remembered for `key`, or prefix ++ `make(key)`. What throws is not remembered. */
@@ -158,11 +168,11 @@ export class PathMemo {
     if (key === this.#lastKey && this.#lastPath !== EMPTY_PATH) return this.#lastPath;
     let path = this.#paths.get(key);
     if (path === undefined) {
-      path = this.#prefix.concat(make(key));
+      const own = this.#ownKeys ? key : ownText(key);
+      path = this.#prefix.concat(make(own));
       // Insertion order is age of the entry: good enough, and a hit costs no write.
       if (this.#paths.size >= this.#limit) this.#paths.delete(this.#paths.keys().next().value as string);
-      // The key is a slice of a whole request head, which it would keep alive: remember a copy.
-      this.#paths.set(Buffer.from(key, 'latin1').toString('latin1'), path);
+      this.#paths.set(own, path);
     }
     this.#lastKey = key;
     this.#lastPath = path;

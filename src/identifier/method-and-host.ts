@@ -46,7 +46,7 @@ class NamesByMethod {
     let names = byMethod.get(method);
     if (names === undefined) {
       const start = new Path([version === '1.0' ? '1.0' : '1.1', method]);
-      names = new PathMemo(this.#prefix.concat(start));
+      names = new PathMemo(this.#prefix.concat(start), { ownKeys: true });
       if (byMethod.size >= MAX_METHODS) byMethod.clear();
       byMethod.set(method, names);
     }

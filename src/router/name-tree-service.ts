@@ -12,6 +12,7 @@ import type { RequestMetrics } from './request-metrics.js';
 
 /** Where a request can go. */
 export interface BoundLeaf {
+  readonly state: 'bound';
   readonly client: ClientStack;
   /** `l5d-dst-service`, `l5d-dst-client` and, unless empty, `l5d-dst-residual`. */
   readonly route: RouteHeaders;
@@ -92,6 +93,7 @@ function makeLeaf(bound: Bound, { service, clients }: NameTreeServiceOptions): B
   ]);
   if (!bound.residual.isEmpty) headers.add('l5d-dst-residual', bound.residual.show());
   return {
+    state: 'bound',
     client,
     route: new RouteHeaders(headers),
     metrics: client.services.acquire(metricName(service)),

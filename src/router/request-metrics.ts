@@ -1,7 +1,7 @@
 // Request metrics: what is counted of requests in the scopes of servers, services and clients.
 
 import { GatewayError } from '../base/errors.js';
-import type { Counter, MetricsScope, Stat } from '../base/metrics.js';
+import type { Countable, Counter, MetricsScope, Stat } from '../base/metrics.js';
 import type { RetryBudget } from '../retry/retry.js';
 
 /** `requests`, `success`, `failures`, `failures/<code>`, `pending` and `request_latency_ms` of one scope. */
@@ -15,11 +15,16 @@ export class RequestMetrics {
 
   constructor(scope: MetricsScope) {
     this.#scope = scope;
-    scope.reads('requests', () => this.#successes + this.#failures);
+    scope.reads('requests', () => this.count);
     scope.reads('success', () => this.#successes);
     scope.reads('failures', () => this.#failures);
     this.#latencyMs = scope.stat('request_latency_ms');
     scope.gauge(['pending'], () => this.pending);
+  }
+
+  /** Of requests that have ended. */
+  get count(): number {
+    return this.#successes + this.#failures;
   }
 
   started(): void {
@@ -45,15 +50,16 @@ export class RequestMetrics {
 /** `retries/…` of one logical name: requests sent again because the classifier said so. */
 export class RetryMetrics {
   readonly total: Counter;
-  /** Of every request, also of those that needed none. */
+  /** Of every request, also of those that needed none; but only for others is there something to add. */
   readonly perRequest: Stat;
   readonly budgetExhausted: Counter;
   readonly #scope: MetricsScope;
 
-  constructor(scope: MetricsScope, budget: RetryBudget) {
+  constructor(scope: MetricsScope, budget: RetryBudget, requests: Countable) {
     this.#scope = scope;
     this.total = scope.counter('total');
     this.perRequest = scope.stat('per_request');
+    this.perRequest.zeroUnlessAdded(requests);
     this.budgetExhausted = scope.counter('budget_exhausted');
     scope.gauge(['budget'], () => budget.balance);
   }

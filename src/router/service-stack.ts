@@ -29,12 +29,13 @@ export interface BindingWaiter {
 }
 
 export type Binding =
+  | BoundLeaf
   | { readonly state: 'pending' }
-  | { readonly state: 'bound'; readonly leaf: BoundLeaf | undefined }
+  | { readonly state: 'nothing' }
   | { readonly state: 'failed'; readonly error: Error };
 
 const BINDING_PENDING: Binding = { state: 'pending' };
-const BOUND_TO_NOTHING: Binding = { state: 'bound', leaf: undefined };
+const BOUND_TO_NOTHING: Binding = { state: 'nothing' };
 
 export interface ServiceStackOptions extends NameTreeServiceOptions {
   readonly localDtab: Dtab;
@@ -72,8 +73,6 @@ export class ServiceStack implements Closable {
   /** What `#tree` was made of. */
   #bound: NameTree<Bound> | undefined;
   #tree: ServiceTree | undefined;
-  /** One object per leaf, so that a request over a tree of one leaf allocates nothing. */
-  #bindings = new Map<BoundLeaf, Binding>();
   #error: Error | undefined;
   #life: 'open' | 'closing' | 'closed' = 'open';
 
@@ -84,7 +83,7 @@ export class ServiceStack implements Closable {
     this.metrics = options.metrics;
     this.#settings = options.settings;
     this.#retryBudget = options.settings.makeRetryBudget();
-    this.#retries = new RetryMetrics(options.scope.scope('retries'), this.#retryBudget);
+    this.#retries = new RetryMetrics(options.scope.scope('retries'), this.#retryBudget, options.metrics);
     this.#breaker = this.#makeBreaker();
     this.#interpreter = options.interpreter;
     this.#stopObserving = observe(this.#binding(), (now) => this.#update(now));
@@ -110,14 +109,7 @@ export class ServiceStack implements Closable {
   resolve(): Binding {
     if (this.#only) return this.#only;
     if (!this.#tree) return this.#error ? { state: 'failed', error: this.#error } : BINDING_PENDING;
-    const leaf = pickLeaf(this.#tree, this.#options.random);
-    if (!leaf) return BOUND_TO_NOTHING;
-    let binding = this.#bindings.get(leaf);
-    if (!binding) {
-      binding = { state: 'bound', leaf };
-      this.#bindings.set(leaf, binding);
-    }
-    return binding;
+    return pickLeaf(this.#tree, this.#options.random) ?? BOUND_TO_NOTHING;
   }
 
   /** Registries that have never answered, when the name is bound to nothing. */
@@ -201,7 +193,7 @@ export class ServiceStack implements Closable {
     const { breakerWords } = this.#settings;
     this.#settings = settings;
     this.#retryBudget = settings.makeRetryBudget();
-    this.#retries = new RetryMetrics(this.#options.scope.scope('retries'), this.#retryBudget);
+    this.#retries = new RetryMetrics(this.#options.scope.scope('retries'), this.#retryBudget, this.metrics);
     if (breakerWords === settings.breakerWords) return;
     void this.#breaker?.close();
     this.#breaker = this.#makeBreaker();
@@ -225,9 +217,8 @@ export class ServiceStack implements Closable {
     // The new tree takes its clients before the old one gives up its own: those in both are never without a user.
     this.#bound = bound;
     this.#tree = makeServiceTree(bound, this.#options);
-    this.#bindings = new Map();
     this.#only =
-      this.#tree.type === 'union' ? undefined : { state: 'bound', leaf: pickLeaf(this.#tree, this.#options.random) };
+      this.#tree.type === 'union' ? undefined : (pickLeaf(this.#tree, this.#options.random) ?? BOUND_TO_NOTHING);
     if (before) releaseServiceTree(before, this.#options);
   }
 

@@ -172,22 +172,27 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
     const binding = service.resolve();
     this.#leaf = undefined;
     switch (binding.state) {
+      case 'bound':
+        this.#routeTo(binding);
+        break;
       case 'pending':
         this.#await(undefined);
-        return;
+        break;
+      case 'nothing':
+        if (service.isRebinding) this.#await(undefined);
+        else this.#answer(this.#server.nowhere(this.#noHosts()));
+        break;
       case 'failed':
         this.#answer(asGatewayError(binding.error, 'binding-failed'));
-        return;
-      case 'bound':
         break;
       default:
         binding satisfies never;
     }
-    const { leaf } = binding;
-    if (service.isRebinding && (leaf === undefined || leaf.client.isEmpty)) {
+  }
+
+  #routeTo(leaf: BoundLeaf): void {
+    if ((this.#service as ServiceStack).isRebinding && leaf.client.isEmpty) {
       this.#await(undefined);
-    } else if (leaf === undefined) {
-      this.#answer(this.#server.nowhere(this.#noHosts()));
     } else if (leaf.syntheticStatus !== undefined) {
       this.#answerItself(leaf.syntheticStatus, new Headers());
     } else if (leaf.client.isPending) {
@@ -560,7 +565,7 @@ export class Trip implements ExchangeListener, ClassifiedTrip, WaitingRequest, L
     if (this.#service) {
       this.#service.metrics.ended(success, this.#latencyMs, error);
       this.#admission?.ended(this.#saysNothing ? undefined : success);
-      this.#service.retries.perRequest.add(this.#resends?.retries ?? 0);
+      if (this.#resends) this.#service.retries.perRequest.add(this.#resends.retries);
     }
     this.#endClient(success, error);
   }

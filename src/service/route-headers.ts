@@ -1,5 +1,6 @@
 // RouteHeaders: the header lines that every request to one name carries, made once for all of them.
 
+import { ownText } from '../base/own-text.js';
 import type { Headers } from './headers.js';
 
 export class RouteHeaders {
@@ -12,7 +13,7 @@ export class RouteHeaders {
     this.headers = headers;
     let text = '';
     for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
-    // Through a buffer, so that it is one flat string and not a rope to be flattened again for each request.
-    this.http1 = Buffer.from(text, 'latin1').toString('latin1');
+    // One flat text and not a rope to be flattened again for each request.
+    this.http1 = ownText(text);
   }
 }

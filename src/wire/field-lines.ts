@@ -47,10 +47,10 @@ export function endOfToken({ bytes, offset }: HeadText, from: number): number {
 }
 
 /**
- * Takes a field that is not `plain`: the name, and the value without surrounding white space. Answers whether the field is among
- * the headers, or was taken for something else.
+ * Takes a field that is not `plain`: the name, and where in the text of `head` the value is, without surrounding white space.
+ * Answers whether the field is among the headers, or was taken for something else.
  */
-export type FieldVisitor = (name: FieldName, value: string) => boolean;
+export type FieldVisitor = (name: FieldName, head: HeadText, from: number, to: number) => boolean;
 
 /**
  * Reads field lines of `head` from `start` up to `end`, which is where the empty line begins (so what is at `end` is CRLF).
@@ -89,7 +89,7 @@ export function readFieldLines(head: HeadText, start: number, end: number, visit
         );
       }
     }
-    const isKept = name.role === 'plain' || visit(name, text.substring(from, to));
+    const isKept = name.role === 'plain' || visit(name, head, from, to);
     if (isKept && from === colon + 2 && bytes[offset + colon + 1] === SPACE && to === valueEnd) continue;
     if (lineStart > runStart) lines += text.substring(runStart, lineStart);
     if (isKept) lines += `${name.spelling}: ${text.substring(from, to)}\r\n`;

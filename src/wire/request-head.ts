@@ -4,12 +4,14 @@
 // the disagreement that it prevents.
 
 import { GatewayError } from '../base/errors.js';
+import { ownText } from '../base/own-text.js';
 import type { FieldName } from '../service/field-names.js';
 import { Headers } from '../service/headers.js';
 import { type HttpVersion, type RequestHead, UNKNOWN_LENGTH } from '../service/message.js';
+import { authorityAt, isAuthority } from './authorities.js';
 import { hostOfConnect } from './connect-target.js';
 import { ConnectionOptions } from './connection-options.js';
-import { byteTable, endOfToken, type HeadText, quote, readFieldLines } from './field-lines.js';
+import { endOfToken, type HeadText, quote, readFieldLines } from './field-lines.js';
 
 export interface ParsedRequest {
   readonly head: RequestHead;
@@ -19,8 +21,6 @@ export interface ParsedRequest {
 }
 
 const SPACE = 32;
-/** RFC 3986 §3.2.2 `reg-name`, without the comma. */
-const NAME_CHAR = byteTable(/[A-Za-z0-9._~!$&'()*+;=%-]/);
 /** Among the codings of a TE (RFC 9110 §10.1.4). */
 const TRAILERS_CODING = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i;
 /** More could not be exact as a number. */
@@ -35,8 +35,6 @@ let host: string | undefined;
 let expectation: string | undefined;
 let upgrade: string | undefined;
 let acceptsTrailers = false;
-/** The last authority that was well-formed: many requests in a row name the same host. */
-let lastAuthority = '';
 
 /**
  * `head` is the whole head, its last line ended by CRLF and the empty line left out. Throws `GatewayError` with one of the
@@ -64,15 +62,13 @@ export function parseRequestHead(head: HeadText, takesConnect = false): ParsedRe
   return finish(method, target, version, lines, takesConnect);
 }
 
-function takeField({ role }: FieldName, value: string): boolean {
+function takeField({ role }: FieldName, head: HeadText, from: number, to: number): boolean {
+  if (role === 'host') {
+    takeHost(head, from, to);
+    return true;
+  }
+  const value = head.text.substring(from, to);
   switch (role) {
-    case 'host':
-      if (host !== undefined) throw new GatewayError('bad-request', 'more than one Host header');
-      // The same text, so that whoever looks it up finds it by its address.
-      if (value === lastAuthority) value = lastAuthority;
-      if (!isAuthority(value)) throw new GatewayError('bad-request', `malformed Host header ${quote(value)}`);
-      host = value;
-      return true;
     case 'connection':
       connection.add(value);
       return false;
@@ -110,6 +106,14 @@ function takeField({ role }: FieldName, value: string): boolean {
       return true;
     default:
       return role satisfies never;
+  }
+}
+
+function takeHost(head: HeadText, from: number, to: number): void {
+  if (host !== undefined) throw new GatewayError('bad-request', 'more than one Host header');
+  host = authorityAt(head, from, to);
+  if (host === undefined) {
+    throw new GatewayError('bad-request', `malformed Host header ${quote(head.text.substring(from, to))}`);
   }
 }
 
@@ -158,7 +162,7 @@ function finish(
         `Host ${quote(host)} differs from the target's authority ${quote(absolute.authority)}`,
       );
     }
-    if (host === undefined) headers.add('Host', absolute.authority);
+    if (host === undefined) headers.add('Host', ownText(absolute.authority));
     absoluteScheme = absolute.scheme;
     target = absolute.rest;
   }
@@ -264,33 +268,6 @@ export function parseContentLength(value: string): number {
     throw new GatewayError('bad-request', `Content-Length ${quote(value)} is not a number of bytes`);
   }
   return length;
-}
-
-/**
- * `reg-name`, IPv4 or `[IPv6]`, with an optional port (RFC 3986 §3.2), or nothing (RFC 9112 §3.2). No comma, though a
- * `reg-name` may have one: `a,b` is what some proxies make of two Host headers.
- */
-function isAuthority(value: string): boolean {
-  return value === '' || value === lastAuthority || checkAuthority(value);
-}
-
-function checkAuthority(value: string): boolean {
-  const valid = isNameAndPort(value) || /^\[[0-9A-Fa-f:.]+\](?::[0-9]*)?$/.test(value);
-  if (valid) lastAuthority = value;
-  return valid;
-}
-
-/** `reg-name` or IPv4. A loop over a few characters, as a regular expression costs more to start than that. */
-function isNameAndPort(value: string): boolean {
-  let i = 0;
-  while (i < value.length && NAME_CHAR[value.charCodeAt(i)] === 1) i += 1;
-  if (i === 0 || i === value.length) return i > 0;
-  if (value.charCodeAt(i) !== 58 /* ":" */) return false;
-  for (i += 1; i < value.length; i++) {
-    const digit = value.charCodeAt(i) - 48;
-    if (!(digit >= 0 && digit <= 9)) return false;
-  }
-  return true;
 }
 
 interface AbsoluteTarget {

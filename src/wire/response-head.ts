@@ -1,6 +1,7 @@
 // The head of an HTTP/1.1 response: latin1 text up to the empty line in, ResponseHead out, or a GatewayError.
 
 import { GatewayError } from '../base/errors.js';
+import { ownText } from '../base/own-text.js';
 import type { FieldName } from '../service/field-names.js';
 import { Headers } from '../service/headers.js';
 import { type HttpVersion, type ResponseHead, UNKNOWN_LENGTH } from '../service/message.js';
@@ -79,8 +80,7 @@ function readStart(text: string): StatusLine {
       `malformed status line ${quote(text.substring(0, Math.min(lineEnd, 80)))}`,
     );
   }
-  // Copied: a slice would keep the whole head.
-  const line = Buffer.from(text.substring(0, lineEnd + 2), 'latin1').toString('latin1');
+  const line = ownText(text.substring(0, lineEnd + 2));
   const reason = lineEnd > 13 ? line.substring(13, lineEnd) : '';
   if (/[^\t\x20-\x7e\x80-\xff]/.test(reason)) {
     throw new GatewayError('upstream-malformed', `control byte in the reason phrase ${quote(reason)}`);
@@ -93,7 +93,8 @@ function digit(text: string, at: number): number {
   return value >= 0 && value <= 9 ? value : Number.NaN;
 }
 
-function takeField({ role }: FieldName, value: string): boolean {
+function takeField({ role }: FieldName, { text }: HeadText, from: number, to: number): boolean {
+  const value = text.substring(from, to);
   switch (role) {
     case 'connection':
       connection.add(value);

@@ -1,6 +1,7 @@
 // RouterScene: a router without sockets on the manual clock. Names are bound by a test, and it answers for the upstreams.
 
 import { EMPTY_DTAB } from '../../src/base/dtab.js';
+import { Histogram, type HistogramSnapshot } from '../../src/base/histogram.js';
 import { leaf } from '../../src/base/name-tree.js';
 import { pathFromText } from '../../src/base/path.js';
 import type { EndpointClientOptions } from '../../src/client/client.js';
@@ -178,8 +179,13 @@ export class RouterScene {
 
   /** `request_latency_ms` of a scope below `rt/<label>`, as the last roll left it. */
   latencies(...components: string[]): { readonly count: number; readonly sum: number } {
-    const snapshot = this.#clients.metrics.scope(...components).stat('request_latency_ms').snapshot;
-    return { count: snapshot?.count ?? 0, sum: snapshot?.sum ?? 0 };
+    const { count, sum } = this.stat(...components, 'request_latency_ms');
+    return { count, sum };
+  }
+
+  /** A distribution below `rt/<label>`, as the last roll left it. */
+  stat(...components: string[]): HistogramSnapshot {
+    return this.#clients.metrics.stat(...components).snapshot ?? new Histogram().takeSnapshot();
   }
 
   /** Ends the minute of all stats. */

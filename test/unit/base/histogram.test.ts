@@ -35,6 +35,17 @@ describe('histogram', () => {
     );
   });
 
+  it('fills up with values of 0 as far as it is told', () => {
+    const histogram = new Histogram();
+    for (const value of [3, 0, 5]) histogram.record(value);
+    const filled = histogram.takeSnapshot(10);
+    assert.deepEqual([filled.count, filled.sum, filled.min, filled.max], [10, 8, 0, 5]);
+    assert.deepEqual([filled.quantile(0.8), filled.quantile(0.81), filled.quantile(1)], [0, 3, 5]);
+    for (const value of [3, 0, 5]) histogram.record(value);
+    assert.equal(histogram.takeSnapshot(1).count, 3);
+    assert.equal(histogram.takeSnapshot(2).count, 2);
+  });
+
   it('of nothing is 0', () => {
     const snapshot = new Histogram().takeSnapshot();
     const { count, sum, min, max, avg } = snapshot;

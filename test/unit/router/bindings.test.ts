@@ -51,8 +51,8 @@ function setUp() {
   const ids = (): string[] => bindings.clients().map(({ id }) => id.show());
   const hostsOf = (stack: ServiceStack): string[] => {
     const binding = stack.resolve();
-    assert.ok(binding.state === 'bound' && binding.leaf);
-    return binding.leaf.client.endpoints.map(({ address }) => address.host);
+    assert.ok(binding.state === 'bound');
+    return binding.client.endpoints.map(({ address }) => address.host);
   };
   return { bindings, options, clients, interpreter, namer, clock, metrics, get, ids, hostsOf };
 }

@@ -44,8 +44,8 @@ function setUp() {
     },
   });
   const show = (binding: Binding): string => {
-    if (binding.state === 'bound') return binding.leaf?.client.id.show() ?? 'nothing';
-    return binding.state === 'failed' ? binding.error.message : 'pending';
+    if (binding.state === 'bound') return binding.client.id.show();
+    return binding.state === 'failed' ? binding.error.message : binding.state;
   };
   const now = (): string => show(stack.resolve());
   const bindTo = (...names: string[]): void => bindAt(interpreter, ...names);
@@ -446,8 +446,8 @@ describe('service stack with other settings', () => {
     const after = stack.resolve();
     assert.deepEqual(clients.made, ['/#/fake/a']);
     assert.ok(before.state === 'bound' && after.state === 'bound');
-    assert.equal(before.leaf?.client, after.leaf?.client);
-    assert.equal(before.leaf?.metrics, after.leaf?.metrics);
+    assert.equal(before.client, after.client);
+    assert.equal(before.metrics, after.metrics);
     clients.clock.advance(10_000);
     assert.equal(clients.endpoints[0]?.closed, 0);
   });

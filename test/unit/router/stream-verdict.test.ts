@@ -60,7 +60,7 @@ function start(classifier: ResponseClassifier = makeKind(grpcDefault, {}, undefi
   const scope = new MetricsScope();
   const { classifyEnd } = classifier;
   assert.ok(classifyEnd);
-  const metrics = new RetryMetrics(scope, { deposit: () => {}, tryWithdraw: () => true, balance: 1 });
+  const metrics = new RetryMetrics(scope, { deposit: () => {}, tryWithdraw: () => true, balance: 1 }, { count: 0 });
   const request = requestHead([]);
   const options = { classifier, classifyEnd, request, holdBackBytes: 10, timeoutMs: 100, clock, metrics };
   const count = (name: string): number => metricValue(scope, name);

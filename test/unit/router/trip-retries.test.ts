@@ -66,6 +66,29 @@ describe('retry', () => {
     assert.deepEqual(scene.latencies('service', 'svc/web'), { count: 1, sum: 1080 });
   });
 
+  it('is counted of every request, also of those that need none', () => {
+    const scene = new RouterScene({ service: { classifier, retryBackoff: constantBackoff(0) } });
+    scene.bind('web', '10.0.0.1:1');
+    const ask = (failures: number): void => {
+      scene.ask('web');
+      for (let i = 0; i < failures; i++) {
+        scene.attempt.answer(500);
+        scene.clock.advance(0);
+      }
+      scene.attempt.answer(200);
+    };
+    const minute = (): unknown => {
+      scene.roll();
+      const { count, sum, max } = scene.stat('service', 'svc/web', 'retries', 'per_request');
+      return { count, sum, max };
+    };
+    for (const failures of [0, 2, 0, 1]) ask(failures);
+    assert.deepEqual(minute(), { count: 4, sum: 3, max: 2 });
+    ask(0);
+    assert.deepEqual(minute(), { count: 1, sum: 0, max: 0 });
+    assert.deepEqual(minute(), { count: 0, sum: 0, max: 0 });
+  });
+
   it('waits for its name no longer than bindingTimeoutMs, also when the first attempt had waited', () => {
     const scene = new RouterScene({
       service: { classifier, retryBackoff: constantBackoff(10) },

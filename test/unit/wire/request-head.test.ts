@@ -213,7 +213,7 @@ describe('request host', () => {
   ]) {
     it(`may not be ${JSON.stringify(host)}`, () => {
       bad(/^malformed Host header "/, 'GET / HTTP/1.1', `Host: ${host}`);
-      // The parser remembers the last good one: a bad one after it is no better.
+      // The parser remembers good ones: a bad one after them is no better.
       get();
       bad(/^malformed Host header "/, 'GET / HTTP/1.1', `Host: ${host}`);
     });
