@@ -1,4 +1,4 @@
-// Histogram: numbers in, quantiles out. Log-linear buckets in one typed array: 32 to an octave, so within 3 %.
+// Histogram: numbers in, quantiles out. Log-linear buckets in one array: 32 to an octave, so within 3 %.
 
 const SUB_BUCKET_BITS = 5;
 const SUB_BUCKETS = 1 << SUB_BUCKET_BITS;
@@ -31,9 +31,10 @@ export class Histogram {
   #zeros = 0;
   /**
    * Of other values their sum, the least and the greatest, then how many there are in each bucket. In one place, as each other
-   * one would be in no cache of the processor where the histogram is one of thousands.
+   * one would be in no cache of the processor where the histogram is one of thousands: for the same reason no typed array, which
+   * is an object of two cache lines beside its numbers.
    */
-  #cells: Float64Array | undefined;
+  #cells: number[] | undefined;
 
   /** Adds one value, usually milliseconds. Negative and non-finite values count as 0; the largest is about 2.7e8. */
   record(value: number): void {
@@ -58,14 +59,16 @@ export class Histogram {
     return snapshot;
   }
 
-  #cellsFor(index: number): Float64Array {
+  #cellsFor(index: number): number[] {
     const cells = this.#cells;
     if (cells && index < cells.length) return cells;
     let buckets = cells ? cells.length - BUCKET_0 : FIRST_BUCKETS;
     while (BUCKET_0 + buckets <= index) buckets *= 2;
-    const wider = new Float64Array(BUCKET_0 + Math.min(buckets, BUCKETS));
-    if (cells) wider.set(cells);
-    else wider[MIN] = Number.POSITIVE_INFINITY;
+    // Filled with what is no integer first, so that the engine keeps them all as doubles.
+    const wider = new Array<number>(BUCKET_0 + Math.min(buckets, BUCKETS)).fill(Number.POSITIVE_INFINITY);
+    wider.fill(0);
+    wider[MIN] = Number.POSITIVE_INFINITY;
+    for (let i = 0; cells && i < cells.length; i++) wider[i] = cells[i] as number;
     this.#cells = wider;
     return wider;
   }
@@ -92,9 +95,9 @@ class Snapshot implements HistogramSnapshot {
   readonly min: number;
   readonly max: number;
   readonly #zeros: number;
-  readonly #cells: Float64Array | undefined;
+  readonly #cells: readonly number[] | undefined;
 
-  constructor(cells: Float64Array | undefined, zeros: number, atLeast: number) {
+  constructor(cells: readonly number[] | undefined, zeros: number, atLeast: number) {
     let others = 0;
     if (cells) for (let i = BUCKET_0; i < cells.length; i++) others += cells[i] as number;
     this.#cells = cells;
