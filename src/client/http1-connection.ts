@@ -281,7 +281,7 @@ export class Http1ClientConnection implements Dispatched, RequestWriterOwner, Ti
 
   #readHead(bytes: Buffer, start: number): number {
     const wasStarted = this.#reader.started;
-    const next = this.#reader.read(bytes, start);
+    const next = this.#reader.read(bytes, start, this.#reads.wordsOf(bytes));
     if (next < 0) {
       if (!wasStarted) this.#stalls.headAt = this.#stalls.heardAt;
       return bytes.length;

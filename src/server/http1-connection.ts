@@ -289,7 +289,7 @@ export class Http1Connection implements Http1ExchangeOwner, ServerConnection, So
   #readHead(bytes: Buffer, start: number): number {
     const wasStarted = this.#reader.started;
     this.#mayBeH2 ??= this.#context.options.h2 === true && bytes[start] === LETTER_P;
-    const next = this.#reader.read(bytes, start);
+    const next = this.#reader.read(bytes, start, this.#reads.wordsOf(bytes));
     if (next < 0) {
       if (!wasStarted) this.#waitingSince = this.#context.now;
       return bytes.length;

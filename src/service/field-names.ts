@@ -59,31 +59,53 @@ export interface FieldName {
   readonly role: FieldRole;
   /** The spelling's. */
   readonly bytes: Uint8Array;
+  /** The same, four bytes to a number, the first one lowest; up to three at the end are left out. */
+  readonly words: Int32Array;
 }
 
 /**
- * Spellings seen so far, by length and first letter. Most callers write a few dozen names in one way each; comparing with
- * those in place saves cutting out, hashing and lower-casing every name. Bounded, since callers choose the names.
+ * Spellings seen so far, by their first two letters. Most callers write a few dozen names in one way each; comparing with those
+ * in place saves cutting out, hashing and lower-casing every name. Bounded, since callers choose the names.
  */
-const buckets: FieldName[][] = Array.from({ length: 64 * 32 }, () => []);
+const buckets: FieldName[][] = Array.from({ length: 32 * 32 }, () => []);
 const MAX_REMEMBERED_LENGTH = 63;
-const MAX_REMEMBERED_PER_BUCKET = 4;
+const MAX_REMEMBERED_PER_BUCKET = 16;
+const COLON = 58;
 
-/** The name that `bytes` have from `start` to `end`: characters of a token. */
-export function fieldNameAt(bytes: Uint8Array, start: number, end: number): FieldName {
-  const length = end - start;
-  if (length > MAX_REMEMBERED_LENGTH) return makeFieldName(bytes.subarray(start, end));
-  const bucket = buckets[length * 32 + ((bytes[start] as number) & 31)] as FieldName[];
+/** The name that `bytes` have from `start` to `end`: characters of a token, and the colon at `end`. */
+export function fieldNameAt(bytes: Uint8Array, words: DataView, start: number, end: number): FieldName {
+  const known = knownFieldNameAt(bytes, words, start);
+  if (known) return known;
+  const name = makeFieldName(bytes.subarray(start, end));
+  const bucket = bucketAt(bytes, start);
+  if (end - start <= MAX_REMEMBERED_LENGTH && bucket.length < MAX_REMEMBERED_PER_BUCKET) bucket.push(name);
+  return name;
+}
+
+/**
+ * The name from `start` up to a colon, where it has been seen before. `words` are of the same bytes: comparing four at a time is
+ * several times faster.
+ */
+export function knownFieldNameAt(bytes: Uint8Array, words: DataView, start: number): FieldName | undefined {
+  const bucket = bucketAt(bytes, start);
   for (let i = 0; i < bucket.length; i++) {
     const name = bucket[i] as FieldName;
-    const known = name.bytes;
-    let at = 0;
-    while (at < length && known[at] === bytes[start + at]) at += 1;
-    if (at === length) return name;
+    if (bytes[start + name.bytes.length] === COLON && isAt(name, bytes, words, start)) return name;
   }
-  const name = makeFieldName(bytes.subarray(start, end));
-  if (bucket.length < MAX_REMEMBERED_PER_BUCKET) bucket.push(name);
-  return name;
+  return undefined;
+}
+
+function isAt(name: FieldName, bytes: Uint8Array, words: DataView, start: number): boolean {
+  const { bytes: known, words: knownWords } = name;
+  for (let i = 0; i < knownWords.length; i++) {
+    if (words.getInt32(start + 4 * i, true) !== knownWords[i]) return false;
+  }
+  for (let i = 4 * knownWords.length; i < known.length; i++) if (bytes[start + i] !== known[i]) return false;
+  return true;
+}
+
+function bucketAt(bytes: Uint8Array, start: number): FieldName[] {
+  return buckets[(((bytes[start] as number) & 31) << 5) | ((bytes[start + 1] as number) & 31)] as FieldName[];
 }
 
 function makeFieldName(shared: Uint8Array): FieldName {
@@ -91,5 +113,7 @@ function makeFieldName(shared: Uint8Array): FieldName {
   const spelling = Buffer.from(bytes).toString('latin1');
   // As a property key the text becomes one that the engine compares by address, here and wherever headers are looked up.
   const lower = Object.keys({ [spelling.toLowerCase()]: true })[0] as string;
-  return { spelling, lower, role: roleOf(lower), bytes };
+  const view = new DataView(bytes.buffer);
+  const words = Int32Array.from({ length: bytes.length >> 2 }, (_, i) => view.getInt32(4 * i, true));
+  return { spelling, lower, role: roleOf(lower), bytes, words };
 }

@@ -207,10 +207,11 @@ function fieldLine(name: string, value: string): string {
 
 function readLines(lines: string, pairs: string[], lower: string[]): void {
   const bytes = Buffer.from(lines, 'latin1');
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let start = 0; start < lines.length; ) {
     const colon = lines.indexOf(':', start);
     const end = lines.indexOf('\r', colon);
-    const name = fieldNameAt(bytes, start, colon);
+    const name = fieldNameAt(bytes, words, start, colon);
     pairs.push(name.spelling, lines.substring(colon + 2, end));
     lower.push(name.lower);
     start = end + 2;

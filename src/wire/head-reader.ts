@@ -1,12 +1,13 @@
 // HeadReader: bytes of a connection in, at any split; the text of one message head out, within its limits.
 
 import { type ErrorCode, GatewayError } from '../base/errors.js';
-import type { HeadText } from './field-lines.js';
+import { type HeadText, wordsOf } from './field-lines.js';
 import { latin1Slice } from './latin1.js';
 
 const CR = 13;
 const LF = 10;
 const NO_BYTES = new Uint8Array();
+const NO_WORDS = wordsOf(NO_BYTES);
 
 export interface HeadLimits {
   /** Bytes of the request or status line, without CRLF. */
@@ -25,6 +26,7 @@ export class HeadReader implements HeadText {
   text = '';
   /** Valid until the bytes that were read are written over. */
   bytes: Uint8Array = NO_BYTES;
+  words: DataView = NO_WORDS;
   offset = 0;
   readonly #limits: HeadLimits;
   #partial = '';
@@ -44,9 +46,9 @@ export class HeadReader implements HeadText {
 
   /**
    * Reads on from `start`. Answers the index after the empty line, or -1 when the head is not complete yet. One empty
-   * line before a head is skipped (RFC 9112 §2.2). Throws when a limit is passed or a line ends in a bare LF.
+   * line before a head is skipped (RFC 9112 §2.2). Throws when a limit is passed or a line ends in a bare LF. `words`: see HeadText.
    */
-  read(bytes: Buffer, start: number): number {
+  read(bytes: Buffer, start: number, words = wordsOf(bytes)): number {
     let from = start;
     if (!this.#emptyLineSkipped && (bytes[from] === CR || this.#partial === '\r'))
       from = this.#skipEmptyLine(bytes, from);
@@ -55,6 +57,7 @@ export class HeadReader implements HeadText {
     if (end < 0) return this.#readOn(bytes, from);
     this.text = latin1Slice(bytes, from, end + 2);
     this.bytes = bytes;
+    this.words = words;
     this.offset = from;
     this.#checkLimits(this.text, -1);
     this.#emptyLineSkipped = false;
@@ -97,6 +100,7 @@ export class HeadReader implements HeadText {
     this.#checkLimits(this.text, lineEnd);
     if (matched < 4) return -1;
     this.bytes = Buffer.from(this.text, 'latin1');
+    this.words = wordsOf(this.bytes);
     this.offset = 0;
     this.#reset();
     return i;
@@ -106,6 +110,7 @@ export class HeadReader implements HeadText {
   forget(): void {
     this.text = '';
     this.bytes = NO_BYTES;
+    this.words = NO_WORDS;
   }
 
   #reset(): void {

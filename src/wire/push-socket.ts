@@ -10,6 +10,7 @@ import { TLSSocket } from 'node:tls';
 import type { Counter } from '../base/metrics.js';
 import { readDirectly } from './direct-read.js';
 import { writeDirectly } from './direct-write.js';
+import { wordsOf } from './field-lines.js';
 import { type Flushable, flushes } from './flush-queue.js';
 import { latin1Slice } from './latin1.js';
 import { streamWrap, type WriteRequest } from './stream-wrap.js';
@@ -27,6 +28,7 @@ export const COALESCE_BYTES = 8 * 1024;
 
 const EMPTY = Buffer.alloc(0);
 const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
+const sharedWords = wordsOf(shared);
 
 /**
  * Takes what was read. `bytes` may be used only during the call, except what is passed to a sink that answers false: that
@@ -59,6 +61,11 @@ export class PushReads {
   /** True while bytes handed to the handler lie in the buffer that all sockets share. */
   get isShared(): boolean {
     return this.#current === shared;
+  }
+
+  /** Of what the handler was given, or of other bytes: with the same indexes, and perhaps more behind them. */
+  wordsOf(bytes: Buffer): DataView {
+    return bytes === this.#view && this.isShared ? sharedWords : wordsOf(bytes);
   }
 
   /** From the next read on: a buffer of the socket's own. */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { fieldNameAt, isHopByHop, roleOf } from '../../../src/service/field-names.js';
+import { fieldNameAt, isHopByHop, knownFieldNameAt, roleOf } from '../../../src/service/field-names.js';
+import { wordsOf } from '../../../src/wire/field-lines.js';
 
 function nameOf(spelling: string): ReturnType<typeof fieldNameAt> {
   const bytes = Buffer.from(`..${spelling}: value`, 'latin1');
-  return fieldNameAt(bytes, 2, 2 + spelling.length);
+  return fieldNameAt(bytes, wordsOf(bytes), 2, 2 + spelling.length);
 }
 
 describe('field names', () => {
@@ -18,15 +19,42 @@ describe('field names', () => {
 
   it('are one object for one spelling, even where others look like it', () => {
     assert.equal(nameOf('Accept'), nameOf('Accept'));
-    // Of one length and first letter.
-    for (const other of ['Accepu', 'Bccept', 'accept', 'Apcect']) assert.notEqual(nameOf(other), nameOf('Accept'));
+    // Of one length, or with the same letters at the beginning or end.
+    for (const other of ['Accepu', 'Bccept', 'accept', 'Apcect', 'Accep', 'Accept-', 'Acce', 'Acc', 'A']) {
+      assert.equal(nameOf(other).spelling, other);
+      assert.equal(nameOf('Accept').spelling, 'Accept');
+      assert.equal(nameOf(other), nameOf(other));
+    }
+  });
+
+  it('are known once they have been seen, up to their colon and wherever they stand', () => {
+    const known = (text: string, start: number): string | undefined => {
+      const bytes = Buffer.from(text, 'latin1');
+      return knownFieldNameAt(bytes, wordsOf(bytes), start)?.spelling;
+    };
+    for (const spelling of ['K', 'Ke', 'Kept', 'Kept-1', 'Kept-Name']) {
+      assert.equal(known(`${spelling}: x`, 0), undefined);
+      nameOf(spelling);
+      for (let start = 0; start < 5; start += 1) {
+        assert.equal(known(`${'K'.repeat(start)}${spelling}:`, start), spelling);
+        assert.equal(known(`${'K'.repeat(start)}${spelling} :`, start), undefined);
+        assert.equal(known(`${'K'.repeat(start)}${spelling}`, start), undefined);
+        assert.equal(known(`${'K'.repeat(start)}${spelling}z:`, start), undefined);
+      }
+    }
+  });
+
+  it('are read right also where more of them begin alike than are remembered', () => {
+    for (let round = 0; round < 2; round += 1) {
+      for (let i = 0; i < 60; i += 1) assert.equal(nameOf(`Qq-${i}`).spelling, `Qq-${i}`);
+    }
   });
 
   it('do not change with the bytes that they were read from', () => {
-    const bytes = Buffer.from('X-Shared');
-    const name = fieldNameAt(bytes, 0, 8);
+    const bytes = Buffer.from('X-Shared:');
+    const name = fieldNameAt(bytes, wordsOf(bytes), 0, 8);
     bytes.fill(0x61);
-    assert.equal(fieldNameAt(Buffer.from('X-Shared'), 0, 8), name);
+    assert.equal(nameOf('X-Shared'), name);
     assert.equal(name.spelling, 'X-Shared');
   });
 });

@@ -58,6 +58,18 @@ describe('field lines', () => {
     assert.deepEqual(seen, ['host host "h"', 'l5d-x gateway ""', 'te te "trailers"']);
   });
 
+  it('may have any two bytes beside each other that a value may have, and no others', () => {
+    const allowed = /^[\t\x20-\x7e\x80-\xff]*$/;
+    for (let pair = 0; pair < 0x10000; pair += 1) {
+      const value = `${'v'.repeat(1 + (pair % 7))}${String.fromCharCode(pair >> 8, pair & 0xff)}vvvvv`;
+      let lines: string | undefined;
+      try {
+        lines = readFieldLines(headText(`a: ${value}\r\n`), 0, value.length + 5, () => true);
+      } catch {}
+      if (lines !== (allowed.test(value) ? `a: ${value}\r\n` : undefined)) assert.fail(JSON.stringify([value, lines]));
+    }
+  });
+
   it('may have values of any length', () => {
     for (let length = 0; length < 20; length += 1) {
       const value = 'v'.repeat(length);
