@@ -64,22 +64,35 @@ export interface FieldName {
 }
 
 /**
- * Spellings seen so far, by their first two letters. Most callers write a few dozen names in one way each; comparing with those
- * in place saves cutting out, hashing and lower-casing every name. Bounded, since callers choose the names.
+ * Spellings seen lately, by a hash. Most callers write a few dozen names in one way each; comparing with those in place saves
+ * cutting out and lower-casing every name. Bounded, since callers choose the names; of those in one bucket the next in turn gives
+ * way to a new one, so that names made up by somebody do not stay for ever in the place of those of others.
  */
-const buckets: FieldName[][] = Array.from({ length: 32 * 32 }, () => []);
+const buckets: FieldName[][] = Array.from({ length: 1024 }, () => []);
 const MAX_REMEMBERED_LENGTH = 63;
-const MAX_REMEMBERED_PER_BUCKET = 16;
+const MAX_REMEMBERED_PER_BUCKET = 8;
+let nextToGive = 0;
 const COLON = 58;
+const COLONS = 0x3a3a3a3a;
+/** Of a name, more do not go into its hash. */
+const HASHED_BYTES = 12;
 
 /** The name that `bytes` have from `start` to `end`: characters of a token, and the colon at `end`. */
 export function fieldNameAt(bytes: Uint8Array, words: DataView, start: number, end: number): FieldName {
   const known = knownFieldNameAt(bytes, words, start);
   if (known) return known;
   const name = makeFieldName(bytes.subarray(start, end));
-  const bucket = bucketAt(bytes, start);
-  if (end - start <= MAX_REMEMBERED_LENGTH && bucket.length < MAX_REMEMBERED_PER_BUCKET) bucket.push(name);
+  if (end - start <= MAX_REMEMBERED_LENGTH) remember(name, bucketAt(bytes, words, start));
   return name;
+}
+
+function remember(name: FieldName, bucket: FieldName[]): void {
+  if (bucket.length < MAX_REMEMBERED_PER_BUCKET) {
+    bucket.push(name);
+    return;
+  }
+  nextToGive = (nextToGive + 1) % MAX_REMEMBERED_PER_BUCKET;
+  bucket[nextToGive] = name;
 }
 
 /**
@@ -87,7 +100,7 @@ export function fieldNameAt(bytes: Uint8Array, words: DataView, start: number, e
  * several times faster.
  */
 export function knownFieldNameAt(bytes: Uint8Array, words: DataView, start: number): FieldName | undefined {
-  const bucket = bucketAt(bytes, start);
+  const bucket = bucketAt(bytes, words, start);
   for (let i = 0; i < bucket.length; i++) {
     const name = bucket[i] as FieldName;
     if (bytes[start + name.bytes.length] === COLON && isAt(name, bytes, words, start)) return name;
@@ -104,8 +117,19 @@ function isAt(name: FieldName, bytes: Uint8Array, words: DataView, start: number
   return true;
 }
 
-function bucketAt(bytes: Uint8Array, start: number): FieldName[] {
-  return buckets[(((bytes[start] as number) & 31) << 5) | ((bytes[start + 1] as number) & 31)] as FieldName[];
+/** By the first byte and the words before the one in which the colon is: where the name ends is not known yet. */
+function bucketAt(bytes: Uint8Array, words: DataView, start: number): FieldName[] {
+  let hash = bytes[start] as number;
+  const last = Math.min(words.byteLength, start + HASHED_BYTES) - 4;
+  for (let i = start; i <= last; i += 4) {
+    const word = words.getInt32(i, true);
+    const notColons = word ^ COLONS;
+    // Whether one of its bytes is 0.
+    if (((notColons - 0x01010101) & ~notColons & 0x80808080) !== 0) break;
+    hash = Math.imul(hash ^ word, 0x01000193);
+    hash ^= hash >>> 15;
+  }
+  return buckets[(hash ^ (hash >>> 20)) & (buckets.length - 1)] as FieldName[];
 }
 
 function makeFieldName(shared: Uint8Array): FieldName {

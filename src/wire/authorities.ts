@@ -42,7 +42,7 @@ export function isAuthority(text: string): boolean {
   return text === '' || isNameAndPort(text) || /^\[[0-9A-Fa-f:.]+\](?::[0-9]*)?$/.test(text);
 }
 
-/** FNV-1a, of words as long as there are whole ones. Of those the highest bits matter only once they are mixed in below. */
+/** FNV-1a, of words as long as there are whole ones; their upper bytes are mixed into the lower bits, which alone choose. */
 function placeOf({ bytes, offset, words }: HeadText, from: number, to: number): number {
   let hash = 0x811c9dc5;
   let i = offset + from;

@@ -44,10 +44,24 @@ describe('field names', () => {
     }
   });
 
-  it('are read right also where more of them begin alike than are remembered', () => {
-    for (let round = 0; round < 2; round += 1) {
-      for (let i = 0; i < 60; i += 1) assert.equal(nameOf(`Qq-${i}`).spelling, `Qq-${i}`);
+  it('are known wherever their line stands, also at the very end of what there is', () => {
+    for (const spelling of ['E', 'Em', 'Emp', 'Empt', 'Empty', 'Empty-N', 'Empty-Na', 'Empty-Name', 'Empty-Name-13']) {
+      const name = nameOf(spelling);
+      for (let start = 0; start < 5; start += 1) {
+        const bytes = Buffer.from(`${'x'.repeat(start)}${spelling}:\r\n`, 'latin1');
+        assert.equal(knownFieldNameAt(bytes, wordsOf(bytes), start), name, spelling);
+      }
     }
+  });
+
+  it('are read right also where there are more of them than are remembered', () => {
+    // Of one hash, as the first twelve letters are alike; and then more than there is room for altogether.
+    for (let round = 0; round < 2; round += 1) {
+      for (let i = 0; i < 60; i += 1) assert.equal(nameOf(`Very-Similar-${i}`).spelling, `Very-Similar-${i}`);
+      for (let i = 0; i < 20_000; i += 1) assert.equal(nameOf(`${i}-Name`).spelling, `${i}-Name`);
+    }
+    // The latest is known for all that.
+    assert.equal(nameOf('Very-Similar-7'), nameOf('Very-Similar-7'));
   });
 
   it('do not change with the bytes that they were read from', () => {
