@@ -54,7 +54,7 @@ export class Headers {
 
   /**
    * From complete lines, which the caller vouches for: each exactly `name ": " value CRLF`, the value without white space around
-   * it. `host`: the value of the first Host among them.
+   * it. `host`: the value of the first Host among them, as a text of its own: whoever remembers it is not to keep a whole head.
    */
   static fromLines(lines: string, host: string | undefined): Headers {
     const headers = new Headers(UNREAD, UNREAD);
@@ -170,6 +170,8 @@ export class Headers {
     const pairs: string[] = [];
     const lower: string[] = [];
     readLines(this.#lines as string, pairs, lower);
+    const i = this.#host === undefined ? -1 : lower.indexOf('host');
+    if (i >= 0) pairs[2 * i + 1] = this.#host as string;
     this.#pairs = pairs;
     this.#lower = lower;
   }

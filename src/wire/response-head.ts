@@ -126,7 +126,7 @@ function takeField({ role }: FieldName, { text }: HeadText, from: number, to: nu
       gatewayFields = true;
       return true;
     case 'host':
-      host ??= value;
+      host ??= ownText(value);
       return true;
     case 'cookie':
     case 'expect':

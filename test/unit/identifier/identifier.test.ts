@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Path, pathFromText } from '../../../src/base/path.js';
 import { type Identifier, identifyFirst, PathMemo, Unidentified } from '../../../src/identifier/identifier.js';
 import { ORIGIN } from '../../support/identify.js';
 import { requestHead } from '../../support/requests.js';
+import { usedHeap } from '../../support/used-heap.js';
 
 const request = requestHead([]);
 const web = pathFromText('web');
@@ -49,12 +48,6 @@ describe('path memo', () => {
     assert.equal(memo.get(heads(1)[0] as string, () => assert.fail('forgotten')).size, 2);
   });
 });
-
-function usedHeap(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-  return process.memoryUsage().heapUsed;
-}
 
 describe('list of identifiers', () => {
   it('answers with the first name and asks no further', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Headers, ReadyField } from '../../../src/service/headers.js';
+import { usedHeap } from '../../support/used-heap.js';
 
 function make(): Headers {
   return Headers.from([
@@ -112,6 +113,19 @@ describe('headers', () => {
         assert.equal(headers.lines, expected, change.toString());
       }
     }
+  });
+
+  it('have a Host that keeps no head in memory, also once they are cut out', () => {
+    const before = usedHeap();
+    const hosts = Array.from({ length: 500 }, (_, i) => {
+      const host = `a-host-of-some-length-${i}.example.com`;
+      const headers = Headers.fromLines(`Host: ${host}\r\nX-A: ${'v'.repeat(64_000)}\r\n`, host);
+      assert.equal(headers.get('x-a')?.length, 64_000);
+      return headers.get('host');
+    });
+    const grown = usedHeap() - before;
+    assert.ok(grown < 10_000_000, `${grown} bytes more, of 32 MB of heads`);
+    assert.equal(hosts[7], 'a-host-of-some-length-7.example.com');
   });
 
   it('know their Host before they are cut out, and after', () => {
